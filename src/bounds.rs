@@ -1,0 +1,241 @@
+//! How much work may a plaintext ask for? A limit on elements and on nesting, around postcard.
+//!
+//! A length prefix is ten bytes at most and can claim 2^64 elements. Elements that take up at
+//! least a byte run out with the plaintext, but a list of empty ones (`Vec<()>`) would be counted
+//! to the end; and a type that contains itself can be nested as deep as the plaintext is long,
+//! which a small thread's stack does not hold. So this wrapper counts what it passes on. It
+//! knows exactly the calls that postcard makes.
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
+};
+use std::fmt;
+
+/// More than a plaintext of 3 KB has, where every element takes up at least a byte.
+const MOST_ELEMENTS: u32 = 4096;
+/// As deep as `serde_json` goes.
+const DEEPEST: u32 = 128;
+
+/// What is left to be used.
+struct Budget {
+    elements: u32,
+    depth: u32,
+}
+
+impl Budget {
+    fn take_element<E: Error>(&mut self) -> Result<(), E> {
+        self.elements =
+            self.elements.checked_sub(1).ok_or_else(|| E::custom("too many elements"))?;
+        Ok(())
+    }
+}
+
+/// Deserializes `T` within the limits.
+pub(crate) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let mut budget = Budget { elements: MOST_ELEMENTS, depth: DEEPEST };
+    T::deserialize(Bounded { inner: deserializer, budget: &mut budget })
+}
+
+/// A part of serde's machinery that passes everything on to `inner`, counting.
+struct Bounded<'b, I> {
+    inner: I,
+    budget: &'b mut Budget,
+}
+
+/// Values without parts go straight to postcard.
+macro_rules! pass_on {
+    ($($method:ident)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.inner.$method(visitor)
+        }
+    )*};
+}
+
+/// Values with parts get a visitor that counts, and give their level back afterwards.
+macro_rules! descend {
+    ($($method:ident($($arg:ident: $ty:ty),*))*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, $($arg: $ty,)* visitor: V) -> Result<V::Value, D::Error> {
+            let Bounded { inner, budget } = self;
+            if budget.depth == 0 {
+                return Err(D::Error::custom("nested too deep"));
+            }
+            budget.depth -= 1;
+            let value = inner.$method($($arg,)* Bounded { inner: visitor, budget: &mut *budget })?;
+            budget.depth += 1;
+            Ok(value)
+        }
+    )*};
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
+    type Error = D::Error;
+
+    pass_on! {
+        deserialize_any deserialize_bool
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+        deserialize_f32 deserialize_f64 deserialize_char deserialize_str deserialize_string
+        deserialize_bytes deserialize_byte_buf deserialize_unit
+        deserialize_identifier deserialize_ignored_any
+    }
+    descend! {
+        deserialize_option()
+        deserialize_newtype_struct(name: &'static str)
+        deserialize_seq()
+        deserialize_tuple(len: usize)
+        deserialize_tuple_struct(name: &'static str, len: usize)
+        deserialize_map()
+        deserialize_struct(name: &'static str, fields: &'static [&'static str])
+        deserialize_enum(name: &'static str, variants: &'static [&'static str])
+    }
+
+    #[inline]
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_unit_struct(name, visitor)
+    }
+
+    #[inline]
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+}
+
+/// The calls that postcard answers a value with parts by.
+impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    #[inline]
+    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_none()
+    }
+
+    #[inline]
+    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        self.inner.visit_some(Bounded { inner, budget: self.budget })
+    }
+
+    #[inline]
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        self.inner.visit_newtype_struct(Bounded { inner, budget: self.budget })
+    }
+
+    #[inline]
+    fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_seq(Bounded { inner, budget: self.budget })
+    }
+
+    #[inline]
+    fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_map(Bounded { inner, budget: self.budget })
+    }
+
+    #[inline]
+    fn visit_enum<A: EnumAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_enum(Bounded { inner, budget: self.budget })
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<'_, S> {
+    type Value = S::Value;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
+        self.inner.deserialize(Bounded { inner, budget: self.budget })
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
+    type Error = A::Error;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        self.budget.take_element()?;
+        self.inner.next_element_seed(Bounded { inner: seed, budget: &mut *self.budget })
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        self.inner.size_hint().map(|hint| hint.min(MOST_ELEMENTS as usize))
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
+    type Error = A::Error;
+
+    #[inline]
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        self.budget.take_element()?;
+        self.inner.next_key_seed(Bounded { inner: seed, budget: &mut *self.budget })
+    }
+
+    #[inline]
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        self.inner.next_value_seed(Bounded { inner: seed, budget: &mut *self.budget })
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        self.inner.size_hint().map(|hint| hint.min(MOST_ELEMENTS as usize))
+    }
+}
+
+impl<'de, 'b, A: EnumAccess<'de>> EnumAccess<'de> for Bounded<'b, A> {
+    type Error = A::Error;
+    type Variant = Bounded<'b, A::Variant>;
+
+    #[inline]
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Self::Variant), A::Error> {
+        let (value, inner) = self.inner.variant_seed(seed)?;
+        Ok((value, Bounded { inner, budget: self.budget }))
+    }
+}
+
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
+    type Error = A::Error;
+
+    #[inline]
+    fn unit_variant(self) -> Result<(), A::Error> {
+        self.inner.unit_variant()
+    }
+
+    #[inline]
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
+        self.inner.newtype_variant_seed(Bounded { inner: seed, budget: self.budget })
+    }
+
+    #[inline]
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
+        self.inner.tuple_variant(len, Bounded { inner: visitor, budget: self.budget })
+    }
+
+    #[inline]
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
+        self.inner.struct_variant(fields, Bounded { inner: visitor, budget: self.budget })
+    }
+}

@@ -1,0 +1,283 @@
+//! How is a `Sessions<T>` configured?
+
+use crate::checks;
+use crate::envelope::Binding;
+use crate::error::ConfigError;
+use crate::key_ring::KeyRing;
+use crate::payload;
+use crate::report;
+use crate::request::CookieFinder;
+use crate::response::{Attributes, CookieWriter};
+use crate::session::Session;
+use crate::sessions::{Inner, Revoked, Sessions, Upgrade};
+use crate::timeouts::{Policy, Timeouts};
+use arc_swap::ArcSwap;
+use cookie::SameSite;
+use serde::{Serialize, de::DeserializeOwned};
+use std::sync::atomic::AtomicU64;
+use time::Duration;
+
+/// Configures a [`Sessions`]. Every default is the safe one; see each method for it.
+///
+/// ```
+/// use sealed_session::{Key, KeyRing, Sessions};
+/// use time::Duration;
+///
+/// # #[derive(serde::Serialize, serde::Deserialize, Default)]
+/// # struct Visit { user: Option<String> }
+/// let keys = KeyRing::new(Key::generate());
+/// let sessions: Sessions<Visit> = Sessions::builder("shop", keys)
+///     .idle_timeout(Duration::minutes(15))
+///     .absolute_timeout(Duration::hours(8))
+///     .build()?;
+/// # Ok::<(), sealed_session::ConfigError>(())
+/// ```
+#[must_use = "a builder does nothing before `build`"]
+pub struct SessionsBuilder<T> {
+    app: String,
+    keys: KeyRing,
+    cookie: Attributes,
+    insecure: bool,
+    persistent: bool,
+    idle_timeout: Duration,
+    absolute_timeout: Duration,
+    longest_timeouts: Option<(Duration, Duration)>,
+    renew_after: Option<Duration>,
+    padding: usize,
+    schema: u32,
+    upgrades: Vec<(u32, Upgrade<T>)>,
+    revoked: Option<Revoked<T>>,
+}
+
+impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
+    pub(crate) fn new(app: String, keys: KeyRing) -> SessionsBuilder<T> {
+        let Timeouts { idle, absolute } = Policy::default().timeouts;
+        SessionsBuilder {
+            app,
+            keys,
+            cookie: Attributes {
+                name: "__Host-session".to_owned(),
+                path: "/".to_owned(),
+                domain: None,
+                same_site: SameSite::Lax,
+                secure: true,
+                http_only: true,
+                partitioned: false,
+            },
+            insecure: false,
+            persistent: true,
+            idle_timeout: Duration::seconds(idle.into()),
+            absolute_timeout: Duration::seconds(absolute.into()),
+            longest_timeouts: None,
+            renew_after: None,
+            padding: 16,
+            schema: 0,
+            upgrades: Vec::new(),
+            revoked: None,
+        }
+    }
+
+    /// The cookie's name; `__Host-session` by default. With the prefix `__Host-`, browsers take it
+    /// only from this very host, over TLS, for all paths. Two applications on one host need two names.
+    pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
+        self.cookie.name = name.into();
+        self
+    }
+
+    /// The `Path` attribute; `/` by default. It is no protection between applications on one host.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.cookie.path = path.into();
+        self
+    }
+
+    /// The `Domain` attribute; none by default, so that the cookie stays on this host. With it the cookie
+    /// goes to all subdomains, and any of them can plant one: give the cookie a name without `__Host-` then.
+    pub fn domain(mut self, domain: impl Into<String>) -> Self {
+        self.cookie.domain = Some(domain.into());
+        self
+    }
+
+    /// The `SameSite` attribute; `Lax` by default. It does not replace a CSRF token: a sibling site
+    /// (another subdomain) counts as the same site.
+    pub fn same_site(mut self, same_site: SameSite) -> Self {
+        self.cookie.same_site = same_site;
+        self
+    }
+
+    /// The `Secure` attribute; on by default. For plain HTTP on localhost see
+    /// [`insecure_for_development`](SessionsBuilder::insecure_for_development).
+    pub fn secure(mut self, secure: bool) -> Self {
+        self.cookie.secure = secure;
+        self
+    }
+
+    /// The `HttpOnly` attribute, which hides the cookie from scripts; on by default.
+    pub fn http_only(mut self, http_only: bool) -> Self {
+        self.cookie.http_only = http_only;
+        self
+    }
+
+    /// The `Partitioned` attribute (CHIPS), for applications embedded in other sites; off by default.
+    pub fn partitioned(mut self, partitioned: bool) -> Self {
+        self.cookie.partitioned = partitioned;
+        self
+    }
+
+    /// How long a session lives without being used; 30 minutes by default. In whole seconds.
+    pub fn idle_timeout(mut self, length: Duration) -> Self {
+        self.idle_timeout = length;
+        self
+    }
+
+    /// How long a session lives at all; 8 hours by default. In whole seconds.
+    ///
+    /// Together with the idle timeout this is the server's policy of today: it counts for cookies that are
+    /// out already, too.
+    pub fn absolute_timeout(mut self, length: Duration) -> Self {
+        self.absolute_timeout = length;
+        self
+    }
+
+    /// What a session's own timeouts ([`Session::set_timeouts`]) are cut to whenever it is loaded; the
+    /// two timeouts above by default. In whole seconds.
+    pub fn longest_timeouts(mut self, idle: Duration, absolute: Duration) -> Self {
+        self.longest_timeouts = Some((idle, absolute));
+        self
+    }
+
+    /// How long after the last renewal a session in use is renewed: its cookie is written again with a new
+    /// idle deadline. A tenth of its idle timeout by default, but not under a minute (and
+    /// half of an idle timeout that is itself no longer than that), so that most responses carry no
+    /// `Set-Cookie`. In whole seconds; zero renews at every use.
+    pub fn renew_after(mut self, length: Duration) -> Self {
+        self.renew_after = Some(length);
+        self
+    }
+
+    /// Whether the cookie outlives the browser's window, by a `Max-Age` of what is left until the nearer
+    /// deadline (at most 400 days); on by default. The deadlines hold without it.
+    pub fn persistent(mut self, persistent: bool) -> Self {
+        self.persistent = persistent;
+        self
+    }
+
+    /// The plaintext is padded to a multiple of so many bytes, so that the cookie's length tells less about
+    /// the content; 16 by default, from 1 (none) to 256.
+    pub fn padding(mut self, multiple: usize) -> Self {
+        self.padding = multiple;
+        self
+    }
+
+    /// The schema of `T`; 0 by default. Raise it whenever a change of `T` makes its old bytes unreadable
+    /// or, worse, readable as something else, and give the old type to [`upgrade`](SessionsBuilder::upgrade).
+    pub fn version(mut self, schema: u32) -> Self {
+        self.schema = schema;
+        self
+    }
+
+    /// How sessions of the older schema `from` become a `T`. Without this they are lost (`OldSchema`).
+    ///
+    /// ```
+    /// # use sealed_session::{Key, KeyRing, Sessions};
+    /// # use serde::{Serialize, Deserialize};
+    /// #[derive(Serialize, Deserialize)]
+    /// struct VisitBefore { views: u16 }
+    /// #[derive(Serialize, Deserialize, Default)]
+    /// struct Visit { page_views: u32, user: Option<String> }
+    ///
+    /// # let keys = KeyRing::new(Key::generate());
+    /// let sessions = Sessions::<Visit>::builder("shop", keys)
+    ///     .version(1)
+    ///     .upgrade(0, |old: VisitBefore| Visit { page_views: old.views.into(), user: None })
+    ///     .build()?;
+    /// # Ok::<(), sealed_session::ConfigError>(())
+    /// ```
+    pub fn upgrade<Old: DeserializeOwned>(
+        mut self,
+        from: u32,
+        upgrade: impl Fn(Old) -> T + Send + Sync + 'static,
+    ) -> Self {
+        self.upgrades.push((from, Box::new(move |bytes| payload::read(bytes).map(&upgrade))));
+        self
+    }
+
+    /// Asked of every session that passed all other checks; `true` refuses it. This is the place for a list of
+    /// ids that were signed out, or for a user's "sign out everywhere": without it, a copy of a cookie made
+    /// before a logout stays valid until its deadlines.
+    ///
+    /// ```
+    /// # use sealed_session::{Key, KeyRing, Session, Sessions};
+    /// # use serde::{Serialize, Deserialize};
+    /// # #[derive(Serialize, Deserialize, Default)]
+    /// # struct Visit { user: Option<String> }
+    /// # fn signed_out_everywhere(user: &str) -> Option<time::OffsetDateTime> { None }
+    /// # let keys = KeyRing::new(Key::generate());
+    /// let sessions = Sessions::<Visit>::builder("shop", keys)
+    ///     .revoked(|session: &Session<Visit>| {
+    ///         let ended = session.user.as_deref().and_then(signed_out_everywhere);
+    ///         ended.is_some_and(|time| session.created_at() <= time)
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), sealed_session::ConfigError>(())
+    /// ```
+    pub fn revoked(
+        mut self,
+        revoked: impl Fn(&Session<T>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.revoked = Some(Box::new(revoked));
+        self
+    }
+
+    /// Drops `Secure` and a `__Host-` or other prefix from the name, for plain HTTP where the browser does not
+    /// take it for secure (a phone that tests against `http://192.168.…`). Browsers and curl do take
+    /// `http://localhost` for secure: it is not needed there. Says so in the log at every start.
+    pub fn insecure_for_development(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], naming the setting and the mend: an empty `app`; a name, path or domain with
+    /// characters that do not belong there; a prefixed name without what the prefix demands
+    /// (RFC 6265bis §4.1.3); `SameSite=None` or `Partitioned` without `Secure`; a timeout that is not
+    /// whole seconds, not positive or too long; a padding outside 1 to 256; an upgrade from this version or a
+    /// later one; a `T` whose default does not survive serialisation or does not fit a cookie.
+    pub fn build(mut self) -> Result<Sessions<T>, ConfigError>
+    where
+        T: Default,
+    {
+        if self.insecure {
+            self.cookie.secure = false;
+            self.cookie.name = checks::without_prefix(&self.cookie.name).to_owned();
+            report::insecure(&self.cookie.name);
+        }
+        checks::app(&self.app)?;
+        checks::cookie(&self.cookie, self.insecure)?;
+        let policy = checks::policy(
+            (self.idle_timeout, self.absolute_timeout),
+            self.longest_timeouts,
+            self.renew_after,
+        )?;
+        checks::padding(self.padding)?;
+        let inner = Inner {
+            ring: ArcSwap::from_pointee(self.keys),
+            reject_created_before: AtomicU64::new(0),
+            binding: Binding::new(&self.app, &self.cookie.name),
+            finder: CookieFinder::new(&self.cookie.name),
+            writer: CookieWriter::new(&self.cookie, self.persistent),
+            name: self.cookie.name,
+            policy,
+            padding: self.padding,
+            schema: self.schema,
+            upgrades: checks::upgrades(self.upgrades, self.schema)?,
+            revoked: self.revoked,
+            default_data: checks::default_data::<T>()?,
+        };
+        let sessions = Sessions::from_inner(inner);
+        checks::default_fits(&sessions)?;
+        Ok(sessions)
+    }
+}

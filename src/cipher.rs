@@ -1,0 +1,94 @@
+//! Seal and open bytes: XAES-256-GCM, and the only file that imports AES.
+//!
+//! XAES-256-GCM (C2SP, `XAES-256-GCM.md`) is AES-256-GCM under a key that two AES blocks derive
+//! from the first half of a 192-bit nonce. With random 96-bit nonces alone, AES-GCM is safe for
+//! 2^32 messages a key (NIST SP 800-38D §8.3), over a whole fleet; 192 random bits lift that to 2^80.
+//!
+//! It is composed here, not taken whole from a crate, because opening needs no decryption key
+//! schedule (`Aes256Enc`), and the key of one message needs none of the wiping that the keys of a
+//! ring get (see [`Cipher::message_cipher`]). The published vectors hold it to the specification.
+
+use aes::Aes256Enc;
+use aes::cipher::{Array, BlockCipherEncrypt, KeyInit, consts::U12};
+use aes_gcm::{AeadInOut, AesGcm};
+use std::mem::ManuallyDrop;
+use zeroize::Zeroizing;
+
+pub(crate) const NONCE_LEN: usize = 24;
+pub(crate) const TAG_LEN: usize = 16;
+
+/// The bytes are not what a holder of the key sealed with this nonce and associated data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Forged;
+
+/// One encryption key, expanded. Both fields are zeroized on drop.
+#[derive(Clone)]
+pub(crate) struct Cipher {
+    /// The key schedule; the `zeroize` feature of `aes` wipes it.
+    aes: Aes256Enc,
+    /// K1 of the specification, a CMAC subkey.
+    subkey: Zeroizing<[u8; 16]>,
+}
+
+impl Cipher {
+    pub(crate) fn new(key: &[u8; 32]) -> Cipher {
+        let aes = Aes256Enc::new(key.into());
+        // L = AES(0), K1 = L << 1, reduced by x^128 + x^7 + x^2 + x + 1 (NIST SP 800-38B §6.1).
+        let mut l = Array::from([0; 16]);
+        aes.encrypt_block(&mut l);
+        let l = u128::from_be_bytes(l.into());
+        let k1 = (l << 1) ^ if l >> 127 == 1 { 0b1000_0111 } else { 0 };
+        Cipher { aes, subkey: Zeroizing::new(k1.to_be_bytes()) }
+    }
+
+    /// Encrypts `text` in place and returns the tag.
+    pub(crate) fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        associated: &[u8],
+        text: &mut [u8],
+    ) -> [u8; TAG_LEN] {
+        let (gcm, nonce) = self.message_cipher(nonce);
+        gcm.encrypt_inout_detached(nonce.into(), associated, text.into())
+            .expect("a cookie is shorter than the 64 GiB that GCM takes")
+            .into()
+    }
+
+    /// Decrypts `text` in place, having checked the tag in constant time. A forged `text` is left as it is.
+    pub(crate) fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        associated: &[u8],
+        text: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), Forged> {
+        let (gcm, nonce) = self.message_cipher(nonce);
+        gcm.decrypt_inout_detached(nonce.into(), associated, text.into(), tag.into())
+            .map_err(|_| Forged)
+    }
+
+    /// AES-256-GCM under the key of this one message, and the 96 bits of nonce left for it.
+    ///
+    /// It is not dropped: wiping the schedule of a key that lives a microsecond and opens one
+    /// message would cost a fifth of the whole (`docs/performance.md`). The ring's own schedules,
+    /// which live long and open everything, are wiped.
+    fn message_cipher<'n>(
+        &self,
+        nonce: &'n [u8; NONCE_LEN],
+    ) -> (ManuallyDrop<AesGcm<Aes256Enc, U12>>, &'n [u8; 12]) {
+        let (first, last) = nonce.split_at(12);
+        let mut blocks = [Array::from([0; 16]); 2];
+        for (block, counter) in blocks.iter_mut().zip([1, 2]) {
+            // M1 = 00 01 58 00 ‖ first half of the nonce, M2 = 00 02 58 00 ‖ the same; each ⊕ K1.
+            block[..4].copy_from_slice(&[0, counter, b'X', 0]);
+            block[4..].copy_from_slice(first);
+            for (byte, mask) in block.iter_mut().zip(self.subkey.iter()) {
+                *byte ^= mask;
+            }
+        }
+        self.aes.encrypt_blocks(&mut blocks);
+        let message_key = blocks[0].concat(blocks[1]);
+        let gcm = AesGcm::from(Aes256Enc::new(&message_key));
+        (ManuallyDrop::new(gcm), last.try_into().expect("24 - 12 = 12"))
+    }
+}

@@ -1,0 +1,44 @@
+//! A moment, as the wire has it: milliseconds since the Unix epoch.
+//!
+//! `time::OffsetDateTime` is what users give and get. Inside, a moment is one number whose sums
+//! cannot overflow: it begins with at most 48 bits, and what is added to it has 32 bits of seconds.
+
+use time::{OffsetDateTime, PrimitiveDateTime};
+
+/// Milliseconds since the Unix epoch, never negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Instant(i64);
+
+impl Instant {
+    /// Far enough for a UUIDv7, whose time has 48 bits.
+    const LAST: i64 = (1 << 48) - 1;
+
+    /// A time before 1970 counts as 1970, one past the year 10,000 as that.
+    pub(crate) fn from_time(time: OffsetDateTime) -> Instant {
+        let ms = time.unix_timestamp() * 1000 + i64::from(time.millisecond());
+        Instant(ms.clamp(0, Self::LAST))
+    }
+
+    pub(crate) fn from_millis(ms: u64) -> Instant {
+        Instant((ms as i64).clamp(0, Self::LAST))
+    }
+
+    pub(crate) fn millis(self) -> u64 {
+        self.0 as u64
+    }
+
+    /// As a date. Past the year 9999, which `time` cannot say, the last instant of that year.
+    pub(crate) fn to_time(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+            .unwrap_or(PrimitiveDateTime::MAX.assume_utc())
+    }
+
+    pub(crate) fn plus_seconds(self, seconds: u32) -> Instant {
+        Instant(self.0 + i64::from(seconds) * 1000)
+    }
+
+    /// Whole seconds from `earlier` to here, 0 if it is later.
+    pub(crate) fn seconds_since(self, earlier: Instant) -> u32 {
+        u32::try_from((self.0 - earlier.0).max(0) / 1000).unwrap_or(u32::MAX)
+    }
+}

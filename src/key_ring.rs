@@ -1,0 +1,458 @@
+//! Which key seals now, which keys open.
+
+use crate::cipher::Cipher;
+use crate::error::KeyError;
+use crate::instant::Instant;
+use crate::key::{Key, KeyId};
+use std::cmp::Reverse;
+use std::fmt;
+use std::str::FromStr;
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+/// The keys of an application, shared by all its servers: one seals, many open.
+///
+/// A cookie says by its key id which key opens it, so nothing is tried in turn, and a ring of a
+/// thousand keys opens as fast as a ring of one.
+///
+/// # Rotation
+///
+/// With `SESSION_KEYS=A` on every server, and `B` the new key:
+///
+/// 1. `SESSION_KEYS=A,B` everywhere: `B` is published, and opens.
+/// 2. When every server has it, `SESSION_KEYS=B,A`: `B` seals, `A` opens. Sessions that are
+///    written or renewed are sealed under `B` from now on.
+/// 3. When the longest idle timeout has passed, `SESSION_KEYS=B`.
+///
+/// Nobody is signed out. Without the first step, servers still at `A` would meet cookies of `B`: they
+/// leave such cookies alone, but the visitor is new to them meanwhile.
+///
+/// ```
+/// use sealed_session::{Key, KeyRing};
+///
+/// let (a, b) = (Key::generate(), Key::generate());
+/// let ring = KeyRing::new(b.clone()).with_retired(a.clone())?;
+/// let same: KeyRing = format!("{},{}", *b.to_text(), *a.to_text()).parse()?;
+/// # Ok::<(), sealed_session::KeyError>(())
+/// ```
+///
+/// With dates instead ([`KeyRing::schedule`]), nothing has to be coordinated at the moment of change.
+#[derive(Clone)]
+pub struct KeyRing {
+    /// Sorted by id.
+    keys: Vec<RingKey>,
+    /// Places in `keys`, the newest `seal_from` first.
+    newest_first: Vec<usize>,
+}
+
+/// A key of a ring, ready for use. The secret that it came from is gone.
+#[derive(Clone)]
+struct RingKey {
+    id: KeyId,
+    cipher: Cipher,
+    seals: Seals,
+    /// `None`: for ever.
+    open_until: Option<Instant>,
+    revoked: bool,
+}
+
+/// From when a key may seal, in the order of who goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Seals {
+    Never,
+    Always,
+    From(Instant),
+}
+
+impl RingKey {
+    fn new(key: &Key, seals: Seals) -> RingKey {
+        let cipher = Cipher::new(&key.encryption_key());
+        RingKey { id: key.id(), cipher, seals, open_until: None, revoked: false }
+    }
+
+    /// The state of a key that neither seals nor opens.
+    fn ended(&self, now: Instant) -> Option<KeyState> {
+        if self.revoked {
+            Some(KeyState::Revoked)
+        } else if self.open_until.is_some_and(|until| until <= now) {
+            Some(KeyState::Retired)
+        } else {
+            None
+        }
+    }
+
+    fn may_seal(&self, now: Instant) -> bool {
+        let begun = match self.seals {
+            Seals::Never => false,
+            Seals::Always => true,
+            Seals::From(time) => time <= now,
+        };
+        begun && self.ended(now).is_none()
+    }
+}
+
+/// A key with its dates, for [`KeyRing::schedule`].
+#[derive(Debug, Clone)]
+pub struct DatedKey {
+    key: Key,
+    seal_from: OffsetDateTime,
+    open_until: Option<OffsetDateTime>,
+    revoked: bool,
+}
+
+impl DatedKey {
+    /// A key that opens from now on and seals from `seal_from`, until the next key does.
+    pub fn new(key: Key, seal_from: OffsetDateTime) -> DatedKey {
+        DatedKey { key, seal_from, open_until: None, revoked: false }
+    }
+
+    /// From when the key no longer opens. Every key but the newest needs this.
+    pub fn open_until(mut self, time: OffsetDateTime) -> DatedKey {
+        self.open_until = Some(time);
+        self
+    }
+
+    /// Marks a key that leaked: it neither seals nor opens any more.
+    pub fn revoked(mut self) -> DatedKey {
+        self.revoked = true;
+        self
+    }
+}
+
+/// What a key of a ring does at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyState {
+    /// Known everywhere before it is needed: opens, and seals from its `seal_from`.
+    Published,
+    /// Seals and opens.
+    Active,
+    /// Opens; what it sealed is resealed under the active key when next written or renewed.
+    Draining,
+    /// Past its `open_until`: neither seals nor opens.
+    Retired,
+    /// Leaked: neither seals nor opens.
+    Revoked,
+}
+
+/// What a ring says of a key id.
+pub(crate) enum Opening<'r> {
+    With(&'r Cipher),
+    Retired,
+    Unknown,
+}
+
+impl KeyRing {
+    /// A ring with one key, which seals and opens.
+    pub fn new(key: Key) -> KeyRing {
+        KeyRing { keys: vec![RingKey::new(&key, Seals::Always)], newest_first: vec![0] }
+    }
+
+    /// Adds a key that opens and never seals: the one before this, or the one to come.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::DuplicateId`] if the ring has a key of this id. (Two different keys share an id
+    /// with a chance of 2^-32.)
+    pub fn with_retired(mut self, key: Key) -> Result<KeyRing, KeyError> {
+        self.keys.push(RingKey::new(&key, Seals::Never));
+        KeyRing::from_keys(self.keys)
+    }
+
+    /// A ring whose keys change their state with time, see [`KeyState`]: of those whose `seal_from`
+    /// has passed, the newest seals.
+    ///
+    /// ```
+    /// use sealed_session::{DatedKey, Key, KeyRing, KeyState};
+    /// use time::macros::datetime;
+    ///
+    /// let (old, new) = (Key::generate(), Key::generate());
+    /// let ring = KeyRing::schedule([
+    ///     DatedKey::new(old.clone(), datetime!(2026-10-21 00:00 UTC))
+    ///         .open_until(datetime!(2026-11-21 09:00 UTC)),
+    ///     DatedKey::new(new.clone(), datetime!(2026-11-21 00:00 UTC)),
+    /// ])?;
+    /// assert_eq!(
+    ///     ring.states_at(datetime!(2026-11-21 08:00 UTC)),
+    ///     [(new.id(), KeyState::Active), (old.id(), KeyState::Draining)],
+    /// );
+    /// # Ok::<(), sealed_session::KeyError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Schedule`] if there is no key, two keys have one `seal_from`, a key other than the
+    /// newest has no `open_until` or one before its successor's `seal_from` (nothing would seal in
+    /// between), or the newest has one (nothing would seal after). Revoked keys are left out of this.
+    /// [`KeyError::DuplicateId`] if two keys share an id.
+    pub fn schedule(keys: impl IntoIterator<Item = DatedKey>) -> Result<KeyRing, KeyError> {
+        let mut keys: Vec<DatedKey> = keys.into_iter().collect();
+        keys.sort_by_key(|dated| dated.seal_from);
+        check_dates(&keys)?;
+        let ring_key = |dated: &DatedKey| RingKey {
+            open_until: dated.open_until.map(Instant::from_time),
+            revoked: dated.revoked,
+            ..RingKey::new(&dated.key, Seals::From(Instant::from_time(dated.seal_from)))
+        };
+        KeyRing::from_keys(keys.iter().map(ring_key).collect())
+    }
+
+    fn from_keys(mut keys: Vec<RingKey>) -> Result<KeyRing, KeyError> {
+        keys.sort_by_key(|key| key.id);
+        if let Some(pair) = keys.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            return Err(KeyError::DuplicateId(pair[0].id));
+        }
+        let mut newest_first: Vec<usize> = (0..keys.len()).collect();
+        newest_first.sort_by_key(|place| Reverse(keys[*place].seals));
+        Ok(KeyRing { keys, newest_first })
+    }
+
+    /// The ring in an environment variable: keys in text form, separated by commas. The first
+    /// seals, all open.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Variable`] if the variable is not set or not Unicode, and those of the parser.
+    pub fn from_env(variable: &str) -> Result<KeyRing, KeyError> {
+        let text = std::env::var(variable).map_err(|_| KeyError::Variable(variable.to_owned()))?;
+        Zeroizing::new(text).parse()
+    }
+
+    /// The state of every key at `now`, the newest `seal_from` first.
+    pub fn states_at(&self, now: OffsetDateTime) -> Vec<(KeyId, KeyState)> {
+        let now = Instant::from_time(now);
+        let active = self.active(now).map(|key| key.id);
+        let state = |key: &RingKey| match (key.ended(now), key.seals) {
+            (Some(ended), _) => ended,
+            (None, Seals::From(time)) if now < time => KeyState::Published,
+            _ if active == Some(key.id) => KeyState::Active,
+            _ => KeyState::Draining,
+        };
+        self.in_order().map(|key| (key.id, state(key))).collect()
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = &RingKey> {
+        self.newest_first.iter().map(|place| &self.keys[*place])
+    }
+
+    fn active(&self, now: Instant) -> Option<&RingKey> {
+        self.in_order().find(|key| key.may_seal(now))
+    }
+
+    /// What opens a cookie that names this key.
+    pub(crate) fn opening(&self, id: KeyId, now: Instant) -> Opening<'_> {
+        match self.keys.binary_search_by_key(&id, |key| key.id) {
+            Ok(place) if self.keys[place].ended(now).is_none() => {
+                Opening::With(&self.keys[place].cipher)
+            }
+            Ok(_) => Opening::Retired,
+            Err(_) => Opening::Unknown,
+        }
+    }
+
+    /// The key that seals at `now`.
+    pub(crate) fn sealing(&self, now: Instant) -> Option<(KeyId, &Cipher)> {
+        self.active(now).map(|key| (key.id, &key.cipher))
+    }
+}
+
+/// `keys` are sorted by `seal_from`.
+fn check_dates(keys: &[DatedKey]) -> Result<(), KeyError> {
+    let refuse = |problem: String| Err(KeyError::Schedule(problem));
+    if keys.is_empty() {
+        return refuse("it has no key".to_owned());
+    }
+    if let Some(pair) = keys.windows(2).find(|pair| pair[0].seal_from == pair[1].seal_from) {
+        let [a, b] = [pair[0].key.id(), pair[1].key.id()];
+        return refuse(format!("the keys {a} and {b} have the same `seal_from`"));
+    }
+    let valid: Vec<&DatedKey> = keys.iter().filter(|dated| !dated.revoked).collect();
+    for (index, dated) in valid.iter().enumerate() {
+        let id = dated.key.id();
+        match (dated.open_until, valid.get(index + 1)) {
+            (Some(_), None) => {
+                return refuse(format!("the newest key, {id}, has an `open_until`: remove it"));
+            }
+            (None, Some(_)) => {
+                return refuse(format!("the key {id} is not the newest and needs an `open_until`"));
+            }
+            (Some(until), Some(next)) if until < next.seal_from => {
+                let next = next.key.id();
+                return refuse(format!("the key {id} ends before {next} seals"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Keys in text form, separated by commas, white space around each ignored. The first seals, all open.
+impl FromStr for KeyRing {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<KeyRing, KeyError> {
+        let mut ring: Option<KeyRing> = None;
+        for (index, entry) in text.split(',').enumerate() {
+            let added = entry.trim().parse().and_then(|key| match ring.take() {
+                None => Ok(KeyRing::new(key)),
+                Some(ring) => ring.with_retired(key),
+            });
+            let error = |error| KeyError::Entry { position: index + 1, error: Box::new(error) };
+            ring = Some(added.map_err(error)?);
+        }
+        Ok(ring.expect("a split text has a first part"))
+    }
+}
+
+/// The ids only, newest first.
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.in_order().map(|key| key.id)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use KeyState::*;
+    use time::macros::datetime;
+
+    fn key(seed: u8) -> Key {
+        Key::from_bytes(std::array::from_fn(|i| seed.wrapping_add(i as u8))).unwrap()
+    }
+
+    const FIRST: OffsetDateTime = datetime!(2026-11-01 00:00 UTC);
+    const SECOND: OffsetDateTime = datetime!(2026-11-10 00:00 UTC);
+    const DRAINED: OffsetDateTime = datetime!(2026-11-10 09:00 UTC);
+
+    fn two() -> [DatedKey; 2] {
+        [DatedKey::new(key(1), FIRST).open_until(DRAINED), DatedKey::new(key(2), SECOND)]
+    }
+
+    /// The states of `key(2)` and `key(1)`.
+    fn states(ring: &KeyRing, now: OffsetDateTime) -> [KeyState; 2] {
+        [key(2), key(1)]
+            .map(|key| ring.states_at(now).into_iter().find(|(id, _)| *id == key.id()).unwrap().1)
+    }
+
+    #[test]
+    fn a_key_is_published_active_draining_and_retired_in_turn() {
+        let ring = KeyRing::schedule(two()).unwrap();
+        let second = time::Duration::SECOND;
+        assert_eq!(states(&ring, FIRST - second), [Published, Published]);
+        assert_eq!(states(&ring, FIRST), [Published, Active]);
+        assert_eq!(states(&ring, SECOND - second), [Published, Active]);
+        assert_eq!(states(&ring, SECOND), [Active, Draining]);
+        assert_eq!(states(&ring, DRAINED - second), [Active, Draining]);
+        assert_eq!(states(&ring, DRAINED), [Active, Retired]);
+    }
+
+    #[test]
+    fn revoked_comes_before_every_date() {
+        let [old, new] = two();
+        let ring = KeyRing::schedule([old.revoked(), new]).unwrap();
+        assert_eq!(states(&ring, FIRST), [Published, Revoked]);
+        assert_eq!(states(&ring, DRAINED), [Active, Revoked]);
+    }
+
+    #[test]
+    fn states_decide_what_seals_and_opens() {
+        let ring = KeyRing::schedule(two()).unwrap();
+        let sealing = |now| ring.sealing(Instant::from_time(now)).map(|(id, _)| id);
+        assert_eq!(sealing(datetime!(2026-10-31 00:00 UTC)), None);
+        assert_eq!(sealing(FIRST), Some(key(1).id()));
+        assert_eq!(sealing(SECOND), Some(key(2).id()));
+        let opens = |key: Key, now| {
+            matches!(ring.opening(key.id(), Instant::from_time(now)), Opening::With(_))
+        };
+        assert!(opens(key(2), FIRST), "published opens");
+        assert!(opens(key(1), SECOND), "draining opens");
+        assert!(!opens(key(1), DRAINED), "retired does not");
+        assert!(matches!(ring.opening(key(1).id(), Instant::from_time(DRAINED)), Opening::Retired));
+        assert!(matches!(ring.opening(key(3).id(), Instant::from_time(FIRST)), Opening::Unknown));
+    }
+
+    #[test]
+    fn a_key_that_never_seals_drains_for_ever() {
+        let ring = KeyRing::new(key(1)).with_retired(key(2)).unwrap();
+        for now in [OffsetDateTime::UNIX_EPOCH, DRAINED] {
+            assert_eq!(states(&ring, now), [Draining, Active]);
+        }
+    }
+
+    #[test]
+    fn wrong_schedules_are_refused_with_the_reason() {
+        let [old, new] = two();
+        let message = |keys: Vec<DatedKey>| KeyRing::schedule(keys).unwrap_err().to_string();
+        let (a, b) = (key(1).id(), key(2).id());
+        assert_eq!(message(vec![]), "the schedule of keys is wrong: it has no key");
+        assert_eq!(
+            message(vec![old.clone(), DatedKey::new(key(2), FIRST)]),
+            format!(
+                "the schedule of keys is wrong: the keys {a} and {b} have the same `seal_from`"
+            )
+        );
+        assert_eq!(
+            message(vec![DatedKey::new(key(1), FIRST), new.clone()]),
+            format!(
+                "the schedule of keys is wrong: the key {a} is not the newest and needs an `open_until`"
+            )
+        );
+        assert_eq!(
+            message(vec![old.clone(), new.open_until(DRAINED)]),
+            format!(
+                "the schedule of keys is wrong: the newest key, {b}, has an `open_until`: remove it"
+            )
+        );
+        let gap = DatedKey::new(key(1), FIRST).open_until(SECOND - time::Duration::SECOND);
+        assert_eq!(
+            message(vec![gap, DatedKey::new(key(2), SECOND)]),
+            format!("the schedule of keys is wrong: the key {a} ends before {b} seals")
+        );
+        let twice = vec![old, DatedKey::new(key(1), SECOND)];
+        assert_eq!(
+            message(twice),
+            format!("two keys of the ring have the id {a}: is one of them listed twice?")
+        );
+    }
+
+    #[test]
+    fn two_keys_of_one_id_are_refused() {
+        let error = KeyRing::new(key(1)).with_retired(key(1)).unwrap_err();
+        assert_eq!(error, KeyError::DuplicateId(key(1).id()));
+    }
+
+    #[test]
+    fn a_list_of_keys_names_the_entry_that_is_wrong() {
+        let [a, b] = [key(1).to_text(), key(2).to_text()];
+        let ring: KeyRing = format!(" {} , {}\n", *a, *b).parse().unwrap();
+        assert_eq!(states(&ring, FIRST), [Draining, Active]);
+        let message = |list: String| list.parse::<KeyRing>().unwrap_err().to_string();
+        assert_eq!(
+            message(String::new()),
+            "key 1 of the list: a key in text form begins with `ssk1_`"
+        );
+        assert_eq!(
+            message(format!("{},{}", *a, &b[..52])),
+            "key 2 of the list: a key in text form has 53 characters, this one has 52: was it cut short?"
+        );
+        assert_eq!(
+            message(format!("{},{}", *a, *a)),
+            format!(
+                "key 2 of the list: two keys of the ring have the id {}: is one of them listed twice?",
+                key(1).id()
+            )
+        );
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_named() {
+        let error = KeyRing::from_env("SEALED_SESSION_NOT_SET").unwrap_err();
+        assert_eq!(error, KeyError::Variable("SEALED_SESSION_NOT_SET".to_owned()));
+    }
+
+    #[test]
+    fn debug_shows_ids_only() {
+        let ring = KeyRing::new(key(1));
+        assert_eq!(format!("{ring:?}"), format!("[KeyId({})]", key(1).id()));
+    }
+}

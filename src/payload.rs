@@ -1,0 +1,176 @@
+//! Plaintext bytes ⇄ stamps and `T` (postcard), and the padding that hides their exact length.
+//!
+//! ```text
+//! plaintext = postcard(stamps) ‖ postcard(T) ‖ 0x80 ‖ zero bytes up to a multiple of the padding
+//! ```
+//!
+//! Everything read here is authentic, so what does not fit is a bug or another program with the
+//! same key; it is refused all the same, and within bounded time and memory.
+
+use crate::bounds;
+use crate::error::Reason;
+use crate::instant::Instant;
+use crate::timeouts::{Clocks, Timeouts};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::ops::Range;
+use uuid::{Uuid, Variant};
+
+/// Stands between `T` and the zeros. Without it, padding would be read as fields that an
+/// older `T` did not have.
+const END: u8 = 0x80;
+/// The padding is at most 256, so there are at most this many zeros.
+const MOST_ZEROS: usize = 255;
+
+/// What the library itself keeps about a session, in the order of the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamps {
+    /// A UUIDv7: its first 48 bits are the time of creation in milliseconds.
+    id: [u8; 16],
+    renewed: u32,
+    timeouts: Option<(u32, u32)>,
+    pub(crate) schema: u32,
+}
+
+impl Stamps {
+    pub(crate) fn new(id: Uuid, clocks: &Clocks, schema: u32) -> Stamps {
+        Stamps {
+            id: id.into_bytes(),
+            renewed: clocks.renewed,
+            timeouts: clocks.own.map(|own| (own.idle, own.absolute)),
+            schema,
+        }
+    }
+
+    /// The id and the clocks it starts.
+    pub(crate) fn identity(&self) -> Result<(Uuid, Clocks), Reason> {
+        let id = Uuid::from_bytes(self.id);
+        if id.get_version_num() != 7 || id.get_variant() != Variant::RFC4122 {
+            return Err(Reason::Payload);
+        }
+        let own = self.timeouts.map(|(idle, absolute)| Timeouts { idle, absolute });
+        Ok((id, Clocks { created: created(id), renewed: self.renewed, own }))
+    }
+}
+
+/// When a session with this id was created.
+pub(crate) fn created(id: Uuid) -> Instant {
+    Instant::from_millis((id.as_u128() >> 80) as u64)
+}
+
+/// The id of a session created at `at`.
+pub(crate) fn new_id(at: Instant, random: &[u8; 10]) -> Uuid {
+    uuid::Builder::from_unix_timestamp_millis(at.millis(), random).into_uuid()
+}
+
+/// The stamps of a plaintext, and where in it the bytes of `T` are.
+pub(crate) fn split(plaintext: &[u8]) -> Result<(Stamps, Range<usize>), Reason> {
+    let zeros = plaintext.iter().rev().take_while(|byte| **byte == 0).count();
+    let body = match plaintext[..plaintext.len() - zeros].split_last() {
+        Some((&END, body)) if zeros <= MOST_ZEROS => body,
+        _ => return Err(Reason::Payload),
+    };
+    let (stamps, data) = postcard::take_from_bytes(body).map_err(|_| Reason::Payload)?;
+    Ok((stamps, body.len() - data.len()..body.len()))
+}
+
+/// Reads `T` from bytes that it must use up.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reason> {
+    let mut deserializer = postcard::Deserializer::from_bytes(bytes);
+    let value = bounds::deserialize(&mut deserializer).map_err(|_| Reason::Payload)?;
+    match deserializer.finalize() {
+        Ok([]) => Ok(value),
+        _ => Err(Reason::Payload),
+    }
+}
+
+/// Appends stamps, `T` and the end marker without padding to `out`. Returns where `T` stands.
+pub(crate) fn write<T: Serialize>(
+    out: &mut Vec<u8>,
+    stamps: &Stamps,
+    data: &T,
+) -> postcard::Result<Written> {
+    append(out, stamps)?;
+    let start = out.len();
+    let len = append(out, data)?;
+    let data = start..start + len.min(MOST_BYTES);
+    Ok(Written { data, excess: len.saturating_sub(MOST_BYTES) })
+}
+
+/// What [`write`] wrote.
+pub(crate) struct Written {
+    /// Where the bytes of `T` stand in the buffer.
+    pub(crate) data: Range<usize>,
+    /// How many more bytes `T` has than fit any cookie. They were counted and not kept.
+    pub(crate) excess: usize,
+}
+
+/// Appends the end marker and as many zeros as make the plaintext, which began at `start`, a
+/// multiple of `padding` long.
+pub(crate) fn pad(out: &mut Vec<u8>, start: usize, padding: usize) {
+    out.push(END);
+    out.resize(start + padded_len(out.len() - start, padding), 0);
+}
+
+/// The length of a plaintext whose stamps, `T` and end marker take up `len` bytes.
+pub(crate) fn padded_len(len: usize, padding: usize) -> usize {
+    len.next_multiple_of(padding)
+}
+
+/// The bytes of `T` alone.
+pub(crate) fn to_bytes<T: Serialize>(data: &T) -> postcard::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    append(&mut bytes, data)?;
+    Ok(bytes)
+}
+
+/// Whether bytes that [`write`] made of a `T` read back whole, as a `T` that takes up as many.
+/// (Not the same bytes: a `HashMap` comes back in another order.)
+pub(crate) fn round_trips<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
+    read::<T>(bytes).is_ok_and(|back| to_bytes(&back).is_ok_and(|again| again.len() == bytes.len()))
+}
+
+/// How many more bytes the stamps can take after later renewals: `renewed` is a varint.
+pub(crate) fn growth(clocks: &Clocks) -> usize {
+    const WIDEST: usize = 5;
+    let bits = u32::BITS - clocks.renewed.leading_zeros();
+    WIDEST - bits.div_ceil(7).max(1) as usize
+}
+
+fn append<T: Serialize>(out: &mut Vec<u8>, value: &T) -> postcard::Result<usize> {
+    postcard::serialize_with_flavor(value, Capped { out, len: 0 })
+}
+
+/// More than the plaintext of any cookie.
+const MOST_BYTES: usize = 4096;
+
+/// Keeps [`MOST_BYTES`] and counts the rest, so that a list of millions costs no memory and
+/// still leads to an error that tells its size.
+struct Capped<'o> {
+    out: &'o mut Vec<u8>,
+    len: usize,
+}
+
+impl postcard::ser_flavors::Flavor for Capped<'_> {
+    type Output = usize;
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        if self.len < MOST_BYTES {
+            self.out.push(byte);
+        }
+        self.len += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        let room = MOST_BYTES.saturating_sub(self.len);
+        self.out.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.len += bytes.len();
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<usize> {
+        Ok(self.len)
+    }
+}

@@ -1,0 +1,91 @@
+//! What logs and counters are told: reasons and key ids, never a value.
+//!
+//! With the feature `tracing`, each rejection is one DEBUG event. With `metrics`:
+//!
+//! | counter | labels |
+//! | --- | --- |
+//! | `sealed_session_opened_total` | `key_id` |
+//! | `sealed_session_rejected_total` | `reason`, `key_id` (`unknown` where the ring has no such key, `none` before it was read) |
+//! | `sealed_session_sealed_total` | `key_id` |
+//!
+//! When `opened` of an old key's id has stopped growing, the key is safe to drop.
+
+use crate::error::Reason;
+use crate::key::KeyId;
+
+/// What is known of the key of a rejected cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SealedBy {
+    /// The cookie was rejected before its key id was read.
+    Unread,
+    /// Anybody can write any id into a cookie: those outside the ring do not become labels.
+    Unknown(KeyId),
+    Known(KeyId),
+}
+
+#[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(unused_variables))]
+pub(crate) fn rejected(reason: Reason, sealed_by: SealedBy) {
+    #[cfg(feature = "tracing")]
+    match sealed_by {
+        SealedBy::Unread => tracing::debug!(%reason, "session cookie rejected"),
+        SealedBy::Unknown(key_id) | SealedBy::Known(key_id) => {
+            tracing::debug!(%reason, %key_id, "session cookie rejected");
+        }
+    }
+    #[cfg(feature = "metrics")]
+    {
+        let key_id = match sealed_by {
+            SealedBy::Unread => "none".to_owned(),
+            SealedBy::Unknown(_) => "unknown".to_owned(),
+            SealedBy::Known(id) => id.to_string(),
+        };
+        let reason = reason.as_str();
+        metrics::counter!("sealed_session_rejected_total", "reason" => reason, "key_id" => key_id)
+            .increment(1);
+    }
+}
+
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
+pub(crate) fn opened(key_id: KeyId) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("sealed_session_opened_total", "key_id" => key_id.to_string()).increment(1);
+}
+
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
+pub(crate) fn sealed(key_id: KeyId) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("sealed_session_sealed_total", "key_id" => key_id.to_string()).increment(1);
+}
+
+/// Told at every start, for as long as the setting is on.
+pub(crate) fn insecure(cookie_name: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        cookie_name,
+        "insecure_for_development(): session cookies travel without `Secure`; never do this in production"
+    );
+    #[cfg(not(feature = "tracing"))]
+    eprintln!(
+        "sealed-session: insecure_for_development(): the session cookie `{cookie_name}` travels \
+         without `Secure`; never do this in production"
+    );
+}
+
+/// A response goes out as an error because its session could not be sealed.
+#[cfg(feature = "tower")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn save_failed(error: &crate::error::EncodeError) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(%error, "session not saved");
+}
+
+/// A response goes out while somebody still holds its session.
+#[cfg(feature = "tower")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn still_held(type_name: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(
+        type_name,
+        "session not saved: it was still held when the response was ready; drop it before"
+    );
+}

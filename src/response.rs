@@ -1,0 +1,196 @@
+//! `Set-Cookie`, removal, `Cache-Control`, `Vary`.
+//!
+//! A response with a session's cookie on it must not be handed to anybody else. What a cache may
+//! share is decided here by RFC 9111 §5.2.2 and, for caches that are told apart, RFC 9213.
+
+use crate::envelope::Envelope;
+use cookie::{Cookie, SameSite};
+use http::header::{
+    CACHE_CONTROL, EXPIRES, Entry, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
+};
+use std::fmt::Write;
+use time::{Duration, OffsetDateTime};
+
+/// RFC 6265bis §5.5: browsers cut a longer `Max-Age` to this.
+const MOST_MAX_AGE: u32 = 400 * 24 * 60 * 60;
+
+const PRIVATE: HeaderValue = HeaderValue::from_static("private");
+const PRIVATE_NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
+const COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
+
+/// The attributes of our cookie, as the builder checked them.
+#[derive(Debug, Clone)]
+pub(crate) struct Attributes {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) domain: Option<String>,
+    pub(crate) same_site: SameSite,
+    pub(crate) secure: bool,
+    pub(crate) http_only: bool,
+    pub(crate) partitioned: bool,
+}
+
+/// Writes our cookie, whose attributes never change, into responses.
+pub(crate) struct CookieWriter {
+    /// `name=`
+    start: String,
+    /// `; HttpOnly; …`, all attributes but `Max-Age`.
+    attributes: String,
+    persistent: bool,
+    removal: HeaderValue,
+}
+
+impl CookieWriter {
+    pub(crate) fn new(attributes: &Attributes, persistent: bool) -> CookieWriter {
+        let Attributes { name, path, domain, .. } = attributes;
+        let mut cookie = Cookie::build((name, ""))
+            .path(path)
+            .same_site(attributes.same_site)
+            .secure(attributes.secure)
+            .http_only(attributes.http_only)
+            .partitioned(attributes.partitioned)
+            .build();
+        if let Some(domain) = domain {
+            cookie.set_domain(domain);
+        }
+        let start = format!("{name}=");
+        let attributes = cookie.to_string().split_off(start.len());
+        // Both, for browsers that know only one of them; with the very attributes it was set
+        // with, or browsers keep it (RFC 6265bis §5.7: name, domain, path and partition must match).
+        cookie.set_max_age(Duration::ZERO);
+        cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
+        let removal = HeaderValue::try_from(cookie.to_string());
+        let removal = removal.expect("the builder refuses attributes that no header can hold");
+        CookieWriter { start, attributes, persistent, removal }
+    }
+
+    /// Sets our cookie to a sealed envelope, for `max_age` seconds.
+    pub(crate) fn set(&self, headers: &mut HeaderMap, max_age: u32, envelope: &Envelope) {
+        const MAX_AGE_LEN: usize = "; Max-Age=34560000".len();
+        let len = self.start.len() + envelope.value_len() + self.attributes.len() + MAX_AGE_LEN;
+        let mut text = String::with_capacity(len);
+        text.push_str(&self.start);
+        envelope.append_to(&mut text);
+        text.push_str(&self.attributes);
+        if self.persistent {
+            let max_age = max_age.min(MOST_MAX_AGE);
+            write!(text, "; Max-Age={max_age}").expect("a String takes all");
+        }
+        let header =
+            HeaderValue::try_from(text).expect("base64 and checked attributes are visible");
+        self.put(headers, header);
+    }
+
+    /// Removes our cookie from the browser.
+    pub(crate) fn remove(&self, headers: &mut HeaderMap) {
+        self.put(headers, self.removal.clone());
+    }
+
+    /// Ours appears once; those of others stay as they are and in their order.
+    fn put(&self, headers: &mut HeaderMap, ours: HeaderValue) {
+        let is_ours = |value: &HeaderValue| value.as_bytes().starts_with(self.start.as_bytes());
+        if headers.get_all(SET_COOKIE).iter().any(is_ours)
+            && let Entry::Occupied(entry) = headers.entry(SET_COOKIE)
+        {
+            let (name, values) = entry.remove_entry_mult();
+            let others: Vec<HeaderValue> = values.filter(|value| !is_ours(value)).collect();
+            for other in others {
+                headers.append(&name, other);
+            }
+        }
+        headers.append(SET_COOKIE, ours);
+    }
+}
+
+/// Who may keep a response, by what the handler said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caching {
+    /// Nothing was said.
+    Unset,
+    /// No shared cache may store it.
+    Private,
+    /// A shared cache may store it and hand it to others.
+    Shared,
+}
+
+/// Reads what the handler said. A header for content delivery networks alone (RFC 9213) goes before
+/// `Cache-Control` there, so it must forbid storing as well.
+pub(crate) fn caching(headers: &HeaderMap) -> Caching {
+    let mut targeted = headers.iter().filter(|(name, _)| is_targeted(name)).peekable();
+    if headers.contains_key(CACHE_CONTROL) {
+        let general = headers.get_all(CACHE_CONTROL).iter().any(forbids_sharing);
+        if general && targeted.all(|(_, value)| forbids_sharing(value)) {
+            Caching::Private
+        } else {
+            Caching::Shared
+        }
+    } else if targeted.peek().is_some() || headers.contains_key(EXPIRES) {
+        Caching::Shared
+    } else {
+        Caching::Unset
+    }
+}
+
+/// `CDN-Cache-Control`, its variants with a vendor's name in front, and `Surrogate-Control`.
+fn is_targeted(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.ends_with("cdn-cache-control") || name == "surrogate-control"
+}
+
+/// Whether one `Cache-Control` header has `no-store`, or a `private` that names no fields.
+fn forbids_sharing(value: &HeaderValue) -> bool {
+    let mut quoted = false;
+    let mut escaped = false;
+    let outside_quotes = |byte: &u8| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+        *byte == b',' && !quoted
+    };
+    value.as_bytes().split(outside_quotes).any(|directive| {
+        let directive = directive.trim_ascii();
+        directive.eq_ignore_ascii_case(b"no-store") || directive.eq_ignore_ascii_case(b"private")
+    })
+}
+
+/// Keeps a response with our cookie on it out of every shared cache.
+pub(crate) fn keep_private(headers: &mut HeaderMap) {
+    match caching(headers) {
+        Caching::Private => {}
+        Caching::Unset => {
+            headers.insert(CACHE_CONTROL, PRIVATE_NO_STORE);
+        }
+        Caching::Shared => {
+            headers.insert(CACHE_CONTROL, PRIVATE_NO_STORE);
+            headers.remove(EXPIRES);
+            let targeted: Vec<HeaderName> =
+                headers.keys().filter(|name| is_targeted(name)).cloned().collect();
+            for name in targeted {
+                headers.remove(name);
+            }
+        }
+    }
+}
+
+/// Marks a response whose session was read and not written.
+pub(crate) fn mark_read(headers: &mut HeaderMap) {
+    if caching(headers) == Caching::Unset {
+        headers.insert(CACHE_CONTROL, PRIVATE);
+    }
+}
+
+/// `Vary: Cookie`, once (RFC 9110 §12.5.5).
+pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
+    let names_cookie = |value: &HeaderValue| {
+        value.as_bytes().split(|byte| *byte == b',').any(|field| {
+            let field = field.trim_ascii();
+            field == b"*" || field.eq_ignore_ascii_case(b"cookie")
+        })
+    };
+    if !headers.get_all(VARY).iter().any(names_cookie) {
+        headers.append(VARY, COOKIE);
+    }
+}

@@ -1,0 +1,173 @@
+//! Who has the session now? Handlers borrow it from the middleware and give it back by dropping it.
+
+use crate::error::EncodeError;
+use crate::report;
+use crate::response;
+use crate::sessions::Sessions;
+use http::HeaderMap;
+use serde::{Serialize, de::DeserializeOwned};
+use std::any::type_name;
+use std::fmt;
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A session that a handler holds. It dereferences to [`sealed_session::Session`](crate::Session),
+/// which dereferences to the application's own type, and it is given back to the middleware when dropped,
+/// to be saved with the response.
+///
+/// Only one can be held at a time for one request. A handler that panics gives nothing back: its changes
+/// are discarded.
+pub struct Session<T> {
+    /// `None` only while it is being dropped.
+    session: Option<crate::Session<T>>,
+    desk: Arc<Desk<T>>,
+}
+
+/// Why there is no session to be had. Both are mistakes in the program, so the message names the mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionRejection {
+    type_name: &'static str,
+    cause: Cause,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    NoLayer,
+    Held,
+}
+
+impl SessionRejection {
+    pub(crate) fn no_layer<T>() -> SessionRejection {
+        SessionRejection { type_name: type_name::<T>(), cause: Cause::NoLayer }
+    }
+}
+
+impl fmt::Display for SessionRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.type_name;
+        match self.cause {
+            Cause::NoLayer => write!(
+                f,
+                "there are no sessions of type `{name}` here: put the session middleware with a \
+                 `Sessions<{name}>` around this route"
+            ),
+            Cause::Held => write!(
+                f,
+                "the session of type `{name}` is still held by somebody else: call `drop(session)` \
+                 before `next.run(request)`, or write a `CurrentUser` extractor that takes what it \
+                 needs and gives the session back"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SessionRejection {}
+
+/// Where one request's session is, kept by the middleware and by whoever borrows from it.
+pub(crate) struct Desk<T> {
+    sessions: Sessions<T>,
+    /// Locked only to move a session in or out, never while a handler runs.
+    state: Mutex<State<T>>,
+}
+
+enum State<T> {
+    /// Nobody asked, so nothing was decrypted.
+    Unread,
+    Held,
+    Returned(crate::Session<T>),
+    /// The holder panicked.
+    Discarded,
+    /// The response is on its way.
+    Closed,
+}
+
+impl<T> Desk<T> {
+    pub(crate) fn new(sessions: Sessions<T>) -> Arc<Desk<T>> {
+        Arc::new(Desk { sessions, state: Mutex::new(State::Unread) })
+    }
+
+    /// A panic while it is locked is impossible: moving is all that happens.
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Default> Desk<T> {
+    /// Lends the session, loading it at the first time.
+    pub(crate) fn lend(
+        self: Arc<Self>,
+        headers: &HeaderMap,
+    ) -> Result<Session<T>, SessionRejection> {
+        let mut state = self.state();
+        if matches!(*state, State::Held | State::Closed) {
+            return Err(SessionRejection { type_name: type_name::<T>(), cause: Cause::Held });
+        }
+        let before = mem::replace(&mut *state, State::Held);
+        drop(state);
+        // Should `load` panic in the application's hooks, dropping this loan says so.
+        let mut loan = Session { session: None, desk: self };
+        loan.session = Some(match before {
+            State::Returned(session) => session,
+            _ => loan.desk.sessions.load(headers),
+        });
+        Ok(loan)
+    }
+
+    /// Saves what was returned into the response's headers.
+    pub(crate) fn close(&self, headers: &mut HeaderMap) -> Result<(), EncodeError> {
+        let before = mem::replace(&mut *self.state(), State::Closed);
+        match before {
+            State::Unread | State::Closed => Ok(()),
+            State::Returned(session) => match self.sessions.save(session, headers) {
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    report::save_failed(&error);
+                    Err(error)
+                }
+            },
+            State::Held => {
+                report::still_held(type_name::<T>());
+                response::vary_by_cookie(headers);
+                Ok(())
+            }
+            State::Discarded => {
+                response::vary_by_cookie(headers);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl<T> Drop for Session<T> {
+    fn drop(&mut self) {
+        let next = match self.session.take() {
+            Some(session) if !std::thread::panicking() => State::Returned(session),
+            _ => State::Discarded,
+        };
+        let mut state = self.desk.state();
+        if matches!(*state, State::Held) {
+            *state = next;
+        }
+    }
+}
+
+impl<T> Deref for Session<T> {
+    type Target = crate::Session<T>;
+
+    fn deref(&self) -> &crate::Session<T> {
+        self.session.as_ref().expect("held until dropped")
+    }
+}
+
+impl<T> DerefMut for Session<T> {
+    fn deref_mut(&mut self) -> &mut crate::Session<T> {
+        self.session.as_mut().expect("held until dropped")
+    }
+}
+
+impl<T> fmt::Debug for Session<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

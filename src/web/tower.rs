@@ -1,0 +1,184 @@
+//! A layer for every tower HTTP stack and any body type (feature `tower`).
+//!
+//! ```
+//! use http::{Request, Response};
+//! use sealed_session::tower::{Session, SessionLayer};
+//! # use sealed_session::{Key, KeyRing, Sessions};
+//! use std::convert::Infallible;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! #[derive(serde::Serialize, serde::Deserialize, Default)]
+//! struct Visit { page_views: u32 }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let sessions: Sessions<Visit> = Sessions::builder("shop", KeyRing::new(Key::generate())).build()?;
+//! let service = ServiceBuilder::new().layer(SessionLayer::new(sessions)).service(service_fn(
+//!     async |request: Request<String>| {
+//!         let mut session = Session::<Visit>::from_request(&request).expect("there is a layer");
+//!         session.page_views += 1;
+//!         let text = format!("You visited this page {} times", session.page_views);
+//!         Ok::<_, Infallible>(Response::new(text))
+//!     },
+//! ));
+//! let response = service.oneshot(Request::new(String::new())).await?;
+//! assert_eq!(response.body(), "You visited this page 1 times");
+//! assert!(response.headers().contains_key("set-cookie"));
+//! # Ok(())
+//! # }
+//! ```
+
+pub use super::loan::{Session, SessionRejection};
+
+use super::loan::Desk;
+use crate::response;
+use crate::sessions::Sessions;
+use http::header::{CACHE_CONTROL, HeaderValue};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Gives the handlers inside it the session, and saves it with the response.
+///
+/// Layers of two types are independent. Of two layers of one type the inner one wins: for two sessions of one
+/// shape, wrap one in a type of its own.
+pub struct SessionLayer<T> {
+    sessions: Sessions<T>,
+}
+
+impl<T> SessionLayer<T> {
+    /// A layer over these sessions.
+    pub fn new(sessions: Sessions<T>) -> SessionLayer<T> {
+        SessionLayer { sessions }
+    }
+}
+
+impl<T> Clone for SessionLayer<T> {
+    fn clone(&self) -> SessionLayer<T> {
+        SessionLayer { sessions: self.sessions.clone() }
+    }
+}
+
+impl<T> fmt::Debug for SessionLayer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SessionLayer").field(&self.sessions).finish()
+    }
+}
+
+impl<S, T> Layer<S> for SessionLayer<T> {
+    type Service = SessionService<S, T>;
+
+    fn layer(&self, inner: S) -> SessionService<S, T> {
+        SessionService { inner, sessions: self.sessions.clone() }
+    }
+}
+
+/// What [`SessionLayer`] makes of a service.
+pub struct SessionService<S, T> {
+    inner: S,
+    sessions: Sessions<T>,
+}
+
+impl<S: Clone, T> Clone for SessionService<S, T> {
+    fn clone(&self) -> SessionService<S, T> {
+        SessionService { inner: self.inner.clone(), sessions: self.sessions.clone() }
+    }
+}
+
+impl<S: fmt::Debug, T> fmt::Debug for SessionService<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SessionService").field(&self.inner).field(&self.sessions).finish()
+    }
+}
+
+/// What a request carries to its handlers.
+pub(crate) struct Ticket<T>(Arc<Desk<T>>);
+
+impl<T> Clone for Ticket<T> {
+    fn clone(&self) -> Ticket<T> {
+        Ticket(Arc::clone(&self.0))
+    }
+}
+
+impl<S, T, RequestBody, ResponseBody> Service<Request<RequestBody>> for SessionService<S, T>
+where
+    S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+    T: Serialize + DeserializeOwned + Default + Send + 'static,
+    ResponseBody: Default,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, T>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
+        let desk = Desk::new(self.sessions.clone());
+        request.extensions_mut().insert(Ticket(Arc::clone(&desk)));
+        ResponseFuture { inner: self.inner.call(request), desk }
+    }
+}
+
+pin_project! {
+    /// The response, with the session saved into its headers.
+    pub struct ResponseFuture<F, T> {
+        #[pin]
+        inner: F,
+        desk: Arc<Desk<T>>,
+    }
+}
+
+impl<F, T, Body, Error> Future for ResponseFuture<F, T>
+where
+    F: Future<Output = Result<Response<Body>, Error>>,
+    T: Serialize + DeserializeOwned + Default,
+    Body: Default,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(context))?;
+        if this.desk.close(response.headers_mut()).is_err() {
+            response = failed();
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// What is sent where a session cannot be saved: nothing of the handler's response is left.
+fn failed<Body: Default>() -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response::vary_by_cookie(response.headers_mut());
+    response
+}
+
+impl<T: Serialize + DeserializeOwned + Default + Send + 'static> Session<T> {
+    /// The session of the visitor who sent this request.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionRejection`] if there is no [`SessionLayer`] of this type around, or the session is
+    /// still held elsewhere.
+    pub fn from_request<Body>(request: &Request<Body>) -> Result<Session<T>, SessionRejection> {
+        Session::from_head(request.extensions(), request.headers())
+    }
+
+    pub(crate) fn from_head(
+        extensions: &Extensions,
+        headers: &HeaderMap,
+    ) -> Result<Session<T>, SessionRejection> {
+        let ticket: &Ticket<T> = extensions.get().ok_or_else(SessionRejection::no_layer::<T>)?;
+        Arc::clone(&ticket.0).lend(headers)
+    }
+}
