@@ -239,3 +239,101 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
         self.inner.struct_variant(fields, Bounded { inner: visitor, budget: self.budget })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+    use std::collections::BTreeMap;
+
+    fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+        deserialize(&mut postcard::Deserializer::from_bytes(bytes))
+            .map_err(|error| error.to_string())
+    }
+
+    fn write<T: Serialize>(value: &T) -> Vec<u8> {
+        postcard::to_allocvec(value).unwrap()
+    }
+
+    /// 2^60 as a varint.
+    const HUGE: [u8; 9] = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10];
+
+    #[test]
+    fn a_huge_list_of_empty_elements_is_refused() {
+        assert!(read::<Vec<()>>(&HUGE).is_err());
+        assert!(read::<Vec<[String; 0]>>(&HUGE).is_err());
+        assert!(read::<BTreeMap<(), ()>>(&HUGE).is_err());
+    }
+
+    #[test]
+    fn a_huge_list_of_bytes_or_a_huge_text_is_refused() {
+        assert!(read::<Vec<u8>>(&HUGE).is_err());
+        assert!(read::<Vec<u64>>(&HUGE).is_err());
+        assert!(read::<String>(&HUGE).is_err());
+        assert!(read::<BTreeMap<String, u8>>(&HUGE).is_err());
+    }
+
+    #[test]
+    fn elements_are_counted_over_the_whole_value() {
+        let fits = vec![vec![(); 1000]; 3];
+        assert_eq!(read::<Vec<Vec<()>>>(&write(&fits)).unwrap(), fits);
+        assert!(read::<Vec<Vec<()>>>(&write(&vec![vec![(); 1000]; 5])).is_err());
+    }
+
+    #[derive(Serialize, serde::Deserialize, PartialEq, Debug, Default)]
+    struct Nest(Option<Box<Nest>>);
+
+    fn nest(levels: usize) -> Nest {
+        (1..levels).fold(Nest(None), |inner, _| Nest(Some(Box::new(inner))))
+    }
+
+    #[test]
+    fn nesting_is_limited() {
+        // A level of this type is a newtype in an option.
+        let deepest = nest(DEEPEST as usize / 2);
+        assert_eq!(read::<Nest>(&write(&deepest)).unwrap(), deepest);
+        assert!(read::<Nest>(&write(&nest(DEEPEST as usize / 2 + 1))).is_err());
+        assert!(read::<Nest>(&[1; 3000]).is_err());
+    }
+
+    #[test]
+    fn a_level_is_given_back() {
+        let wide: Vec<Nest> = (0..100).map(|_| nest(20)).collect();
+        assert_eq!(read::<Vec<Nest>>(&write(&wide)).unwrap(), wide);
+    }
+
+    #[derive(Serialize, serde::Deserialize, PartialEq, Debug, Clone)]
+    enum Shape {
+        Unit,
+        New(u8),
+        Tuple(u8, String),
+        Struct { a: Option<char>, b: (i64, f64) },
+    }
+
+    #[test]
+    fn every_kind_of_value_passes_through() {
+        #[derive(Serialize, serde::Deserialize, PartialEq, Debug)]
+        struct All {
+            numbers: (u8, u16, u32, u64, u128, i8, i16, i32, i64, i128, f32, f64),
+            others: (bool, char, String, (), Option<u8>),
+            shapes: Vec<Shape>,
+            map: BTreeMap<String, Shape>,
+            array: [u8; 16],
+        }
+        let struct_shape = Shape::Struct { a: Some('ß'), b: (-1, 0.5) };
+        let all = All {
+            numbers: (1, 2, 3, 4, 5, -1, -2, -3, -4, -5, 0.5, -0.5),
+            others: (true, '✓', "text".to_owned(), (), None),
+            shapes: vec![
+                Shape::Unit,
+                Shape::New(1),
+                Shape::Tuple(2, "t".to_owned()),
+                struct_shape.clone(),
+            ],
+            map: [("key".to_owned(), struct_shape)].into(),
+            array: [7; 16],
+        };
+        assert_eq!(read::<All>(&write(&all)).unwrap(), all);
+    }
+}

@@ -5,11 +5,12 @@ use crate::envelope::Binding;
 use crate::error::ConfigError;
 use crate::key_ring::KeyRing;
 use crate::payload;
+use crate::pipeline::{Inner, Revoked, Upgrade};
 use crate::report;
 use crate::request::CookieFinder;
 use crate::response::{Attributes, CookieWriter};
 use crate::session::Session;
-use crate::sessions::{Inner, Revoked, Sessions, Upgrade};
+use crate::sessions::Sessions;
 use crate::timeouts::{Policy, Timeouts};
 use arc_swap::ArcSwap;
 use cookie::SameSite;
@@ -276,8 +277,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
             revoked: self.revoked,
             default_data: checks::default_data::<T>()?,
         };
-        let sessions = Sessions::from_inner(inner);
-        checks::default_fits(&sessions)?;
-        Ok(sessions)
+        checks::default_fits(&inner)?;
+        Ok(Sessions::from_inner(inner))
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::error::{ConfigError, EncodeError, ROUND_TRIP_CAUSES};
 use crate::payload;
+use crate::pipeline::{Inner, Upgrade};
 use crate::response::Attributes;
-use crate::sessions::{Sessions, Upgrade};
 use crate::timeouts::{Policy, Timeouts};
 use cookie::SameSite;
 use serde::{Serialize, de::DeserializeOwned};
@@ -230,25 +230,323 @@ pub(crate) fn default_data<T: Serialize + DeserializeOwned + Default>()
         let name = type_name::<T>();
         ConfigError::new("build", format!("`{name}::default()` {what}: {ROUND_TRIP_CAUSES}"))
     };
-    let bytes = payload::to_bytes(&T::default())
+    let bytes = postcard::to_allocvec(&T::default())
         .map_err(|error| broken(&format!("cannot be serialised ({error})")))?;
     let back: T = payload::read(&bytes).map_err(|_| broken("cannot be read back"))?;
-    match payload::to_bytes(&back) {
+    match postcard::to_allocvec(&back) {
         Ok(again) if again == bytes => Ok(bytes),
         _ => Err(broken("comes back as another value")),
     }
 }
 
 /// A session with nothing in it must fit, or no session will.
-pub(crate) fn default_fits<T>(sessions: &Sessions<T>) -> Result<(), ConfigError>
+pub(crate) fn default_fits<T>(inner: &Inner<T>) -> Result<(), ConfigError>
 where
     T: Serialize + DeserializeOwned + Default,
 {
-    match sessions.check_fits(T::default()) {
+    match inner.check_fits(T::default()) {
         Err(EncodeError::TooLarge { size, limit }) => refuse(
             "build",
             format!("with `T::default()` the cookie has {size} bytes and {limit} is the limit"),
         ),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Key, KeyRing, SameSite, Sessions, SessionsBuilder};
+    use serde::{Deserialize, Serialize, de::DeserializeOwned};
+    use std::collections::BTreeMap;
+    use time::Duration;
+
+    fn builder<T: Serialize + DeserializeOwned>() -> SessionsBuilder<T> {
+        let key = Key::from_bytes(std::array::from_fn(|i| i as u8)).unwrap();
+        Sessions::builder("shop", KeyRing::new(key))
+    }
+
+    /// What `build()` says to a changed builder; it must refuse.
+    fn refusal(change: impl FnOnce(SessionsBuilder<u32>) -> SessionsBuilder<u32>) -> String {
+        change(builder()).build().unwrap_err().to_string()
+    }
+
+    fn assert_accepted(change: impl FnOnce(SessionsBuilder<u32>) -> SessionsBuilder<u32>) {
+        change(builder()).build().unwrap();
+    }
+
+    #[test]
+    fn the_defaults_are_accepted() {
+        assert_accepted(|b| b);
+    }
+
+    #[test]
+    fn an_app_that_is_empty_or_too_long() {
+        let expected = "`app`: name the application and its use, like `shop` or `shop/reset`, \
+                        in 1 to 65535 bytes";
+        let key = || KeyRing::new(Key::generate());
+        for app in [String::new(), "x".repeat(65_536)] {
+            let error = Sessions::<u32>::builder(app, key()).build().unwrap_err();
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(error.setting(), "app");
+        }
+        Sessions::<u32>::builder("x".repeat(65_535), key()).build().unwrap();
+    }
+
+    #[test]
+    fn a_name_that_is_no_token() {
+        let expected = "`cookie_name`: use letters, digits and the characters !#$%&'*+-.^_`|~ only \
+                        (RFC 9110 §5.6.2), at least one";
+        for name in ["", "a b", "a=b", "a;b", "a\r\nb", "a\0", "é", "a,b", "a\"", "a\x7f", "a/b"] {
+            assert_eq!(refusal(|b| b.cookie_name(name)), expected, "{name:?}");
+        }
+        assert_accepted(|b| b.cookie_name("!#$%&'*+-.^_`|~09azAZ"));
+    }
+
+    #[test]
+    fn a_path_with_what_does_not_belong_there() {
+        let expected =
+            "`path`: begin with `/` and use printable ASCII without `;`, at most 1024 bytes";
+        let long = format!("/{}", "x".repeat(1024));
+        for path in ["", "app", "/a;b", "/a\r\nb", "/\0", "/é", "/\x7f", &long] {
+            assert_eq!(refusal(|b| b.cookie_name("sid").path(path)), expected, "{path:?}");
+        }
+        assert_accepted(|b| b.cookie_name("sid").path("/app with space,comma=1"));
+    }
+
+    #[test]
+    fn a_domain_that_is_no_host_name() {
+        let expected =
+            "`domain`: give a host name of letters, digits, `-` and `.`, without port or scheme";
+        let long = ["x"; 128].join(".");
+        for domain in [
+            "",
+            ".",
+            "a..b",
+            "a.",
+            "a;b",
+            "a b",
+            "a\r\n",
+            "é.com",
+            "a:80",
+            "https://a",
+            "a\0",
+            &long,
+        ] {
+            assert_eq!(refusal(|b| b.cookie_name("sid").domain(domain)), expected, "{domain:?}");
+        }
+        assert_accepted(|b| b.cookie_name("sid").domain("Shop-1.example.com"));
+        assert_accepted(|b| b.cookie_name("sid").domain(".example.com"));
+    }
+
+    #[test]
+    fn a_prefixed_name_that_is_not_secure() {
+        for name in
+            ["__Host-a", "__HOST-a", "__Secure-a", "__secure-a", "__Http-a", "__Host-Http-a"]
+        {
+            let message = refusal(|b| b.cookie_name(name).secure(false));
+            assert!(
+                message.starts_with("`secure`: a cookie whose name begins with `__"),
+                "{message}"
+            );
+            assert!(
+                message.ends_with(
+                    "must be `Secure`: leave `secure` on, or call `insecure_for_development` for plain HTTP"
+                ),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_host_prefixed_name_with_a_domain_or_another_path() {
+        for name in ["__Host-a", "__host-a", "__Host-Http-a", "__hOST-hTTP-a"] {
+            let message = refusal(|b| b.cookie_name(name).domain("example.com"));
+            assert!(
+                message.starts_with("`domain`: a cookie whose name begins with `__Host-"),
+                "{message}"
+            );
+            assert!(
+                message
+                    .ends_with("has no domain: remove `domain`, or choose another `cookie_name`")
+            );
+            let message = refusal(|b| b.cookie_name(name).path("/app"));
+            assert!(
+                message.starts_with("`path`: a cookie whose name begins with `__Host-"),
+                "{message}"
+            );
+            assert!(
+                message
+                    .ends_with("has the path `/`: remove `path`, or choose another `cookie_name`")
+            );
+        }
+        assert_accepted(|b| b.cookie_name("__Secure-a").domain("example.com").path("/app"));
+        assert_accepted(|b| b.cookie_name("__Http-a").domain("example.com").path("/app"));
+    }
+
+    #[test]
+    fn an_http_prefixed_name_that_scripts_can_read() {
+        for (name, prefix) in [("__Http-a", "__Http-"), ("__HOST-HTTP-a", "__Host-Http-")] {
+            assert_eq!(
+                refusal(|b| b.cookie_name(name).http_only(false)),
+                format!(
+                    "`http_only`: a cookie whose name begins with `{prefix}` must be `HttpOnly`: leave it on"
+                )
+            );
+        }
+        assert_accepted(|b| b.cookie_name("__Host-a").http_only(false));
+    }
+
+    #[test]
+    fn same_site_none_or_partitioned_without_secure() {
+        let plain = |b: SessionsBuilder<u32>| b.cookie_name("sid").secure(false);
+        assert_eq!(
+            refusal(|b| plain(b).same_site(SameSite::None)),
+            "`same_site`: browsers refuse `SameSite=None` without `Secure`: leave `secure` on"
+        );
+        assert_eq!(
+            refusal(|b| plain(b).partitioned(true)),
+            "`partitioned`: browsers refuse `Partitioned` without `Secure`: leave `secure` on"
+        );
+        assert_eq!(
+            refusal(|b| b.same_site(SameSite::None).insecure_for_development()),
+            "`same_site`: browsers refuse `SameSite=None` without `Secure`: remove it together with \
+             `insecure_for_development`, or serve over TLS"
+        );
+        assert_accepted(|b| b.same_site(SameSite::None).partitioned(true));
+        assert_accepted(plain);
+    }
+
+    #[test]
+    fn timeouts_that_are_not_positive_whole_seconds() {
+        let fraction = Duration::milliseconds(1500);
+        let whole =
+            |setting| format!("`{setting}`: give whole seconds, not negative and at most 2^32 - 1");
+        let positive = |setting| {
+            format!("`{setting}`: it must be at least a second, or every session would end at once")
+        };
+        for bad in [fraction, Duration::seconds(-1), Duration::MAX, Duration::seconds(1 << 32)] {
+            assert_eq!(refusal(|b| b.idle_timeout(bad)), whole("idle_timeout"));
+            assert_eq!(refusal(|b| b.absolute_timeout(bad)), whole("absolute_timeout"));
+            assert_eq!(refusal(|b| b.renew_after(bad)), whole("renew_after"));
+            assert_eq!(refusal(|b| b.longest_timeouts(bad, bad)), whole("longest_timeouts"));
+        }
+        assert_eq!(refusal(|b| b.idle_timeout(Duration::ZERO)), positive("idle_timeout"));
+        assert_eq!(refusal(|b| b.absolute_timeout(Duration::ZERO)), positive("absolute_timeout"));
+        assert_accepted(|b| b.renew_after(Duration::ZERO));
+    }
+
+    #[test]
+    fn longest_timeouts_shorter_than_the_policy() {
+        let message = refusal(|b| b.longest_timeouts(Duration::minutes(29), Duration::hours(8)));
+        assert_eq!(
+            message,
+            "`longest_timeouts`: they must not be shorter than `idle_timeout` and `absolute_timeout`"
+        );
+        assert_accepted(|b| b.longest_timeouts(Duration::days(14), Duration::days(90)));
+    }
+
+    #[test]
+    fn a_renewal_that_would_come_too_late() {
+        assert_eq!(
+            refusal(|b| b.renew_after(Duration::minutes(30))),
+            "`renew_after`: it must be shorter than `idle_timeout`, or sessions in use would time out"
+        );
+    }
+
+    #[test]
+    fn a_padding_outside_1_to_256() {
+        for padding in [0, 257, usize::MAX] {
+            assert_eq!(
+                refusal(|b| b.padding(padding)),
+                "`padding`: it must be from 1 to 256 bytes"
+            );
+        }
+        assert_accepted(|b| b.padding(1));
+        assert_accepted(|b| b.padding(256));
+    }
+
+    #[test]
+    fn upgrades_that_contradict_the_version() {
+        assert_eq!(
+            refusal(|b| b.version(3).upgrade(3, |old: u8| old.into())),
+            "`upgrade`: an upgrade from version 3 needs a `version` above it, not 3"
+        );
+        assert_eq!(
+            refusal(|b| b.version(3).upgrade(1, |_: u8| 0).upgrade(1, |_: u16| 0)),
+            "`upgrade`: there are two upgrades from version 1"
+        );
+    }
+
+    const CAUSES: &str = "postcard is not self-describing, so avoid `skip_serializing_if`, `flatten`, \
+        `untagged`, internally or adjacently tagged enums, `serde_json::Value`, lists of empty \
+        elements and nesting deeper than 128";
+
+    fn default_refusal<T: Serialize + DeserializeOwned + Default>() -> String {
+        let message = builder::<T>().build().unwrap_err().to_string();
+        assert!(message.starts_with("`build`: `sealed_session::checks::tests::"), "{message}");
+        assert!(message.ends_with(CAUSES), "{message}");
+        message
+    }
+
+    #[test]
+    fn a_default_that_skips_a_field() {
+        #[derive(Serialize, Deserialize, Default)]
+        struct Skips {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            user: Option<String>,
+        }
+        assert!(default_refusal::<Skips>().contains("Skips::default()` cannot be read back: "));
+    }
+
+    #[test]
+    fn a_default_with_a_flattened_field() {
+        #[derive(Serialize, Deserialize, Default)]
+        struct Flattens {
+            #[serde(flatten)]
+            rest: BTreeMap<String, String>,
+        }
+        assert!(
+            default_refusal::<Flattens>().contains("Flattens::default()` cannot be serialised (")
+        );
+    }
+
+    #[test]
+    fn a_default_that_describes_itself() {
+        #[derive(Serialize, Deserialize, Default)]
+        struct Describes(serde_json::Value);
+        assert!(
+            default_refusal::<Describes>().contains("Describes::default()` cannot be read back: ")
+        );
+    }
+
+    #[test]
+    fn a_default_that_comes_back_as_another_value() {
+        #[derive(Serialize, Default)]
+        struct Changes(u8);
+        impl<'de> Deserialize<'de> for Changes {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Changes, D::Error> {
+                u8::deserialize(d).map(|byte| Changes(byte + 1))
+            }
+        }
+        assert!(
+            default_refusal::<Changes>()
+                .contains("Changes::default()` comes back as another value: ")
+        );
+    }
+
+    #[test]
+    fn a_default_that_does_not_fit_the_cookie() {
+        #[derive(Serialize, Deserialize)]
+        struct Large(Vec<u32>);
+        impl Default for Large {
+            fn default() -> Large {
+                Large(vec![u32::MAX; 1000])
+            }
+        }
+        let message = builder::<Large>().build().unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "`build`: with `T::default()` the cookie has 6802 bytes and 4096 is the limit"
+        );
     }
 }

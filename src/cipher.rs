@@ -92,3 +92,103 @@ impl Cipher {
         (ManuallyDrop::new(gcm), last.try_into().expect("24 - 12 = 12"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use shake::Shake128;
+    use shake::digest::{ExtendableOutput, Update, XofReader};
+
+    /// From the specification (C2SP, `XAES-256-GCM.md`). Never regenerate.
+    fn vectors() -> Value {
+        serde_json::from_str(include_str!("../tests/vectors/xaes-256-gcm.json")).unwrap()
+    }
+
+    fn bytes<const N: usize>(value: &Value) -> [u8; N] {
+        vec_of(value).try_into().unwrap()
+    }
+
+    fn vec_of(value: &Value) -> Vec<u8> {
+        let text = value.as_str().unwrap();
+        (0..text.len())
+            .step_by(2)
+            .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
+            .collect()
+    }
+
+    fn check(vector: &Value) {
+        let cipher = Cipher::new(&bytes(&vector["key"]));
+        let nonce = bytes(&vector["nonce"]);
+        let associated = vec_of(&vector["aad"]);
+        let plaintext = vec_of(&vector["pt"]);
+
+        let mut text = plaintext.clone();
+        let tag = cipher.seal(&nonce, &associated, &mut text);
+        assert_eq!([&text[..], &tag].concat(), vec_of(&vector["ct"]), "{}", vector["note"]);
+        assert_eq!(cipher.open(&nonce, &associated, &mut text, &tag), Ok(()));
+        assert_eq!(text, plaintext);
+    }
+
+    #[test]
+    fn published_vectors() {
+        let vectors = vectors();
+        vectors["vectors"].as_array().unwrap().iter().for_each(check);
+    }
+
+    #[test]
+    fn vector_of_tink_with_an_empty_plaintext() {
+        let vectors = vectors();
+        vectors["extra_vectors"].as_array().unwrap().iter().for_each(check);
+    }
+
+    #[test]
+    fn first_vectors_of_the_accumulated_stream() {
+        let vectors = vectors();
+        let derived = vectors["derived_from_accumulated_stream"]["vectors"].as_array().unwrap();
+        assert!(!derived.is_empty());
+        derived.iter().for_each(check);
+    }
+
+    /// Ten thousand random messages; only the hash of all ciphertexts is published.
+    #[test]
+    fn accumulated_hash_of_10_000_messages() {
+        let mut stream = Shake128::default().finalize_xof();
+        let mut ciphertexts = Shake128::default();
+        for _ in 0..10_000 {
+            let mut read = |len: usize| {
+                let mut bytes = vec![0; len];
+                stream.read(&mut bytes);
+                bytes
+            };
+            let key: [u8; 32] = read(32).try_into().unwrap();
+            let nonce: [u8; 24] = read(24).try_into().unwrap();
+            let len = read(1)[0];
+            let plaintext = read(len.into());
+            let len = read(1)[0];
+            let associated = read(len.into());
+
+            let cipher = Cipher::new(&key);
+            let mut text = plaintext.clone();
+            let tag = cipher.seal(&nonce, &associated, &mut text);
+            ciphertexts.update(&text);
+            ciphertexts.update(&tag);
+            assert_eq!(cipher.open(&nonce, &associated, &mut text, &tag), Ok(()));
+            assert_eq!(text, plaintext);
+        }
+        let mut hash = [0; 32];
+        ciphertexts.finalize_xof().read(&mut hash);
+        assert_eq!(hash, bytes(&vectors()["accumulated"]["results"]["10000"]));
+    }
+
+    #[test]
+    fn a_forged_tag_leaves_the_text_as_it_is() {
+        let cipher = Cipher::new(&[7; 32]);
+        let mut text = *b"sealed";
+        let mut tag = cipher.seal(&[1; 24], b"", &mut text);
+        tag[15] ^= 1;
+        let sealed = text;
+        assert_eq!(cipher.open(&[1; 24], b"", &mut text, &tag), Err(Forged));
+        assert_eq!(text, sealed);
+    }
+}

@@ -81,3 +81,107 @@ fn is_cleared(origin: Origin) -> bool {
         Origin::Rejected(TooLong | Malformed | RetiredKey | Forged | Payload | OldSchema | Revoked)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Decision::*;
+    use Reason::*;
+
+    /// A session that was restored, not changed, and is answered by a private response.
+    const QUIET: Facts = Facts {
+        origin: Origin::Restored,
+        cookies: Cookies::One,
+        destroyed: false,
+        renewed: false,
+        changed: false,
+        renewal_due: false,
+        late: false,
+        caching: Caching::Unset,
+    };
+    const NEW: Facts = Facts { origin: Origin::New, cookies: Cookies::None, ..QUIET };
+    const SHARED: Caching = Caching::Shared;
+
+    fn rejected(reason: Reason) -> Facts {
+        Facts { origin: Origin::Rejected(reason), ..QUIET }
+    }
+
+    #[test]
+    fn row_1_destroyed_is_removed_whatever_else_happened() {
+        let destroyed = Facts { destroyed: true, renewed: true, changed: true, ..QUIET };
+        assert_eq!(destroyed.decide(), Remove);
+        assert_eq!(Facts { caching: SHARED, ..destroyed }.decide(), Remove);
+        assert_eq!(Facts { late: true, ..destroyed }.decide(), Remove);
+        assert_eq!(Facts { cookies: Cookies::Several, ..destroyed }.decide(), Remove);
+        assert_eq!(Facts { destroyed: true, ..rejected(NewerSchema) }.decide(), Remove);
+    }
+
+    #[test]
+    fn row_1_destroyed_without_a_cookie_leaves_nothing_to_remove() {
+        assert_eq!(Facts { destroyed: true, changed: true, ..NEW }.decide(), Leave);
+    }
+
+    #[test]
+    fn row_2_what_a_newer_peer_can_use_is_neither_cleared_nor_overwritten() {
+        for reason in [UnknownVersion, NewerSchema, NotYetValid] {
+            let kept = rejected(reason);
+            assert_eq!(kept.decide(), Leave, "{reason}");
+            assert_eq!(Facts { changed: true, ..kept }.decide(), Leave, "{reason} changed");
+            assert_eq!(Facts { renewed: true, ..kept }.decide(), Write, "{reason} renewed");
+        }
+    }
+
+    #[test]
+    fn row_3_renewed_or_changed_is_written_on_any_response() {
+        for facts in [QUIET, NEW, rejected(Forged), rejected(UnknownKey), rejected(Ambiguous)] {
+            for facts in [Facts { renewed: true, ..facts }, Facts { changed: true, ..facts }] {
+                assert_eq!(facts.decide(), Write);
+                assert_eq!(Facts { caching: SHARED, late: true, ..facts }.decide(), Write);
+            }
+        }
+    }
+
+    #[test]
+    fn row_4_what_nobody_will_accept_is_removed() {
+        for reason in [TooLong, Malformed, RetiredKey, Forged, Payload, OldSchema, Revoked] {
+            assert_eq!(rejected(reason).decide(), Remove, "{reason}");
+            assert_eq!(Facts { late: true, ..rejected(reason) }.decide(), Remove, "{reason} late");
+        }
+    }
+
+    #[test]
+    fn row_4_removal_waits_for_a_private_response() {
+        assert_eq!(Facts { caching: SHARED, ..rejected(Forged) }.decide(), Defer);
+        assert_eq!(Facts { caching: Caching::Private, ..rejected(Forged) }.decide(), Remove);
+    }
+
+    #[test]
+    fn row_4_of_several_cookies_none_is_removed() {
+        assert_eq!(Facts { cookies: Cookies::Several, ..rejected(Forged) }.decide(), Leave);
+    }
+
+    #[test]
+    fn row_4_leaves_timed_out_unknown_and_ambiguous_ones() {
+        for reason in [IdleTimeout, AbsoluteTimeout, UnknownKey, Ambiguous] {
+            assert_eq!(rejected(reason).decide(), Leave, "{reason}");
+        }
+    }
+
+    #[test]
+    fn row_5_a_due_renewal_is_written() {
+        assert_eq!(Facts { renewal_due: true, ..QUIET }.decide(), Write);
+    }
+
+    #[test]
+    fn row_5_waits_for_a_private_and_timely_response() {
+        let due = Facts { renewal_due: true, ..QUIET };
+        assert_eq!(Facts { caching: SHARED, ..due }.decide(), Defer);
+        assert_eq!(Facts { late: true, ..due }.decide(), Defer);
+    }
+
+    #[test]
+    fn row_6_otherwise_nothing() {
+        assert_eq!(QUIET.decide(), Leave);
+        assert_eq!(NEW.decide(), Leave);
+    }
+}

@@ -42,3 +42,27 @@ impl Instant {
         u32::try_from((self.0 - earlier.0).max(0) / 1000).unwrap_or(u32::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn milliseconds_come_back() {
+        let time = datetime!(2026-11-21 09:30:15.123 UTC);
+        assert_eq!(Instant::from_time(time).to_time(), time);
+    }
+
+    #[test]
+    fn a_time_before_1970_counts_as_1970() {
+        assert_eq!(Instant::from_time(datetime!(1969-12-31 23:59 UTC)).millis(), 0);
+        assert_eq!(Instant::from_time(PrimitiveDateTime::MIN.assume_utc()).millis(), 0);
+    }
+
+    #[test]
+    fn the_largest_time_of_an_id_is_shown_as_the_last_of_the_calendar() {
+        let last = Instant::from_millis(u64::MAX >> 16);
+        assert_eq!(last.to_time(), PrimitiveDateTime::MAX.assume_utc());
+    }
+}

@@ -11,6 +11,7 @@ mod instant;
 mod key;
 mod key_ring;
 mod payload;
+mod pipeline;
 #[cfg(feature = "private-jar")]
 mod private_jar;
 mod random;

@@ -11,6 +11,7 @@ use crate::bounds;
 use crate::error::Reason;
 use crate::instant::Instant;
 use crate::timeouts::{Clocks, Timeouts};
+use postcard::to_allocvec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::ops::Range;
 use uuid::{Uuid, Variant};
@@ -116,17 +117,11 @@ pub(crate) fn padded_len(len: usize, padding: usize) -> usize {
     len.next_multiple_of(padding)
 }
 
-/// The bytes of `T` alone.
-pub(crate) fn to_bytes<T: Serialize>(data: &T) -> postcard::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    append(&mut bytes, data)?;
-    Ok(bytes)
-}
-
 /// Whether bytes that [`write`] made of a `T` read back whole, as a `T` that takes up as many.
 /// (Not the same bytes: a `HashMap` comes back in another order.)
 pub(crate) fn round_trips<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
-    read::<T>(bytes).is_ok_and(|back| to_bytes(&back).is_ok_and(|again| again.len() == bytes.len()))
+    read::<T>(bytes)
+        .is_ok_and(|back| to_allocvec(&back).is_ok_and(|again| again.len() == bytes.len()))
 }
 
 /// How many more bytes the stamps can take after later renewals: `renewed` is a varint.
@@ -172,5 +167,66 @@ impl postcard::ser_flavors::Flavor for Capped<'_> {
 
     fn finalize(self) -> postcard::Result<usize> {
         Ok(self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clocks(renewed: u32) -> Clocks {
+        Clocks { created: Instant::from_millis(1_800_000_000_123), renewed, own: None }
+    }
+
+    #[test]
+    fn growth_is_what_the_widest_renewal_adds() {
+        let len = |renewed| {
+            let id = new_id(Instant::from_millis(0), &[0; 10]);
+            to_allocvec(&Stamps::new(id, &clocks(renewed), 0)).unwrap().len()
+        };
+        for renewed in [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, 268_435_456, u32::MAX]
+        {
+            assert_eq!(len(renewed) + growth(&clocks(renewed)), len(u32::MAX), "{renewed}");
+        }
+    }
+
+    #[test]
+    fn an_id_tells_when_the_session_was_created() {
+        let at = Instant::from_millis(1_800_000_000_123);
+        assert_eq!(created(new_id(at, &[0xff; 10])), at);
+    }
+
+    #[test]
+    fn an_id_of_another_uuid_version_or_variant_is_refused() {
+        let id = new_id(Instant::from_millis(0), &[0; 10]);
+        let good = Stamps::new(id, &clocks(0), 0);
+        assert!(good.identity().is_ok());
+        for (byte, value) in [(6, 0x40), (6, 0x80), (6, 0), (8, 0), (8, 0xc0), (8, 0xe0)] {
+            let mut bad = good;
+            bad.id[byte] = value;
+            assert_eq!(bad.identity().unwrap_err(), Reason::Payload, "{byte} {value:#x}");
+        }
+    }
+
+    #[test]
+    fn large_data_is_counted_and_not_kept() {
+        let stamps = Stamps::new(new_id(Instant::from_millis(0), &[0; 10]), &clocks(0), 0);
+        let mut out = Vec::new();
+        let written = write(&mut out, &stamps, &vec![1_u8; 1_000_000]).unwrap();
+        assert_eq!(written.data.len() + written.excess, 1_000_003, "three bytes of length");
+        assert!(out.len() < 5000);
+    }
+
+    #[test]
+    fn round_trips_tells_types_that_lose_a_field() {
+        #[derive(Serialize, Deserialize)]
+        struct Skips {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            a: Option<u8>,
+            b: u8,
+        }
+        let bytes = |skips: &Skips| to_allocvec(skips).unwrap();
+        assert!(round_trips::<Skips>(&bytes(&Skips { a: Some(1), b: 2 })));
+        assert!(!round_trips::<Skips>(&bytes(&Skips { a: None, b: 2 })));
     }
 }

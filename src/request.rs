@@ -50,3 +50,62 @@ impl CookieFinder {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn values(headers: &[&[u8]]) -> Vec<String> {
+        let mut map = HeaderMap::new();
+        for header in headers {
+            map.append(COOKIE, HeaderValue::from_bytes(header).unwrap());
+        }
+        let finder = CookieFinder::new("sid");
+        finder.values(&map).map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    #[test]
+    fn ours_is_found_wherever_it_stands() {
+        for header in
+            ["sid=v", "a=1; sid=v", "sid=v; a=1", "a=1;sid=v;b=2", "a=1;\t sid=v", " sid=v"]
+        {
+            assert_eq!(values(&[header.as_bytes()]), ["v"], "{header}");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_name_counts() {
+        let header = "xsid=1; sid2=2; SID=3; a=sid=4; a=\"; sid2=5; sid =6; a sid=7; sid";
+        assert_eq!(values(&[header.as_bytes()]), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn several_headers_are_read_as_one() {
+        assert_eq!(values(&[b"a=1", b"sid=v", b"sid=w; b=2"]), ["v", "w"]);
+    }
+
+    #[test]
+    fn odd_neighbours_cost_nothing() {
+        let header = b"\xff\xfe=\xff; =v; ;;; a; nameless; sid=v; \xc3";
+        assert_eq!(values(&[header]), ["v"]);
+    }
+
+    #[test]
+    fn quotes_percent_signs_and_spaces_are_value() {
+        assert_eq!(values(&[b"sid=\"v\""]), ["\"v\""]);
+        assert_eq!(values(&[b"sid=a%3Db"]), ["a%3Db"]);
+        assert_eq!(values(&[b"sid= v ; a=1"]), [" v "]);
+        assert_eq!(values(&[b"sid=; sid==x"]), ["", "=x"]);
+    }
+
+    #[test]
+    fn bytes_past_the_cap_are_not_read() {
+        let filler = vec![b'x'; MOST_HEADER_BYTES - "a=; sid=v".len()];
+        let at_the_cap = [b"a=", &filler[..], b"; sid=v"].concat();
+        assert_eq!(values(&[&at_the_cap]), ["v"]);
+        let cut = [b"a=", &filler[..], b"; sid=vv"].concat();
+        assert_eq!(values(&[&cut]), [] as [&str; 0], "half a value is none");
+        assert_eq!(values(&[&at_the_cap, b"sid=w"]), ["v"], "the cap is for all headers together");
+    }
+}

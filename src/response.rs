@@ -194,3 +194,180 @@ pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
         headers.append(VARY, COOKIE);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn lines(headers: &HeaderMap) -> Vec<(&str, &str)> {
+        headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect()
+    }
+
+    fn caching_of(lines: &[(&'static str, &'static str)]) -> Caching {
+        caching(&headers(lines))
+    }
+
+    #[test]
+    fn nothing_said_is_unset() {
+        assert_eq!(caching_of(&[]), Caching::Unset);
+        assert_eq!(caching_of(&[("etag", "x"), ("last-modified", "x")]), Caching::Unset);
+    }
+
+    #[test]
+    fn no_store_and_unqualified_private_forbid_sharing() {
+        for value in [
+            "private",
+            "no-store",
+            "PRIVATE",
+            "max-age=60, private",
+            "no-cache, No-Store",
+            "private,",
+            "private=\"a\", private",
+            "x=\"\\\",\", no-store",
+        ] {
+            assert_eq!(caching_of(&[("cache-control", value)]), Caching::Private, "{value}");
+        }
+        let two = [("cache-control", "max-age=60"), ("cache-control", "private")];
+        assert_eq!(caching_of(&two), Caching::Private);
+    }
+
+    #[test]
+    fn everything_else_may_be_shared() {
+        for value in [
+            "public",
+            "max-age=60",
+            "no-cache",
+            "",
+            "private=\"set-cookie\"",
+            "privately",
+            "x=\"a, private\"",
+            "x=\"a, no-store, b\"",
+            "x=\"\\\", private",
+            "must-revalidate",
+        ] {
+            assert_eq!(caching_of(&[("cache-control", value)]), Caching::Shared, "{value}");
+        }
+        for name in
+            ["expires", "cdn-cache-control", "surrogate-control", "vendor-cdn-cache-control"]
+        {
+            assert_eq!(caching_of(&[(name, "max-age=60")]), Caching::Shared, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_header_for_delivery_networks_goes_before_cache_control() {
+        let private = ("cache-control", "private");
+        assert_eq!(caching_of(&[private, ("cdn-cache-control", "max-age=60")]), Caching::Shared);
+        assert_eq!(caching_of(&[private, ("cdn-cache-control", "no-store")]), Caching::Private);
+        assert_eq!(caching_of(&[private, ("expires", "0")]), Caching::Private);
+    }
+
+    #[test]
+    fn keeping_private_says_so_where_nothing_was_said() {
+        let mut unset = headers(&[]);
+        keep_private(&mut unset);
+        assert_eq!(lines(&unset), [("cache-control", "private, no-store")]);
+    }
+
+    #[test]
+    fn keeping_private_respects_a_private_response() {
+        let before = headers(&[("cache-control", "private, max-age=60"), ("expires", "0")]);
+        let mut after = before.clone();
+        keep_private(&mut after);
+        assert_eq!(after, before);
+    }
+
+    #[test]
+    fn keeping_private_replaces_what_lets_others_share() {
+        let mut shared = headers(&[
+            ("cache-control", "public"),
+            ("cache-control", "max-age=60"),
+            ("expires", "Thu, 01 Jan 2099 00:00:00 GMT"),
+            ("cdn-cache-control", "max-age=60"),
+            ("vendor-cdn-cache-control", "max-age=60"),
+            ("surrogate-control", "max-age=60"),
+            ("etag", "x"),
+        ]);
+        keep_private(&mut shared);
+        assert_eq!(lines(&shared), [("cache-control", "private, no-store"), ("etag", "x")]);
+    }
+
+    #[test]
+    fn a_session_that_was_read_is_private_where_nothing_was_said() {
+        let mut unset = headers(&[]);
+        mark_read(&mut unset);
+        assert_eq!(lines(&unset), [("cache-control", "private")]);
+        for said in [("cache-control", "max-age=60"), ("expires", "0")] {
+            let mut headers = headers(&[said]);
+            mark_read(&mut headers);
+            assert_eq!(lines(&headers), [said]);
+        }
+    }
+
+    #[test]
+    fn vary_is_appended_once() {
+        let varied = |before: &[(&'static str, &'static str)]| {
+            let mut headers = headers(before);
+            vary_by_cookie(&mut headers);
+            headers
+                .get_all(VARY)
+                .iter()
+                .map(|value| value.to_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(varied(&[]), ["Cookie"]);
+        assert_eq!(varied(&[("vary", "Accept")]), ["Accept", "Cookie"]);
+        assert_eq!(varied(&[("vary", "accept, COOKIE")]), ["accept, COOKIE"]);
+        assert_eq!(varied(&[("vary", "*")]), ["*"]);
+        assert_eq!(varied(&[("vary", "Set-Cookie2")]), ["Set-Cookie2", "Cookie"]);
+    }
+
+    fn attributes() -> Attributes {
+        Attributes {
+            name: "sid".to_owned(),
+            path: "/app".to_owned(),
+            domain: Some("example.com".to_owned()),
+            same_site: SameSite::None,
+            secure: true,
+            http_only: true,
+            partitioned: true,
+        }
+    }
+
+    #[test]
+    fn a_removal_cookie_has_every_attribute_it_was_set_with() {
+        let mut removed = headers(&[]);
+        CookieWriter::new(&attributes(), true).remove(&mut removed);
+        assert_eq!(
+            lines(&removed),
+            [(
+                "set-cookie",
+                "sid=; HttpOnly; SameSite=None; Partitioned; Secure; Path=/app; Domain=example.com; \
+                 Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+            )]
+        );
+    }
+
+    #[test]
+    fn ours_appears_once_and_others_stay_in_order() {
+        let mut responses = headers(&[
+            ("set-cookie", "a=1"),
+            ("set-cookie", "sid=old; Path=/"),
+            ("set-cookie", "sidecar=2"),
+            ("set-cookie", "sid=older"),
+        ]);
+        CookieWriter::new(&attributes(), true).remove(&mut responses);
+        let cookies: Vec<&str> = lines(&responses).into_iter().map(|(_, value)| value).collect();
+        assert_eq!(cookies[..2], ["a=1", "sidecar=2"]);
+        assert_eq!(cookies.len(), 3);
+        assert!(cookies[2].starts_with("sid=; "));
+    }
+}

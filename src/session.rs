@@ -3,7 +3,7 @@
 use crate::error::Reason;
 use crate::instant::Instant;
 use crate::payload;
-use crate::random;
+use crate::random::{self, NoRandomness};
 use crate::timeouts::{Clocks, Policy, Timeouts};
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
@@ -39,8 +39,6 @@ pub struct Session<T> {
     /// What [`Sessions::save`](crate::Sessions::save) compares with.
     pub(crate) loaded: Option<Loaded>,
     pub(crate) changes: Changes,
-    /// The operating system gave no random bytes for the id, so it must not be sealed.
-    pub(crate) lacks_randomness: bool,
 }
 
 /// Where a session came from.
@@ -115,7 +113,6 @@ impl<T> Session<T> {
             cookies,
             loaded: None,
             changes: Changes::default(),
-            lacks_randomness: false,
         };
         session.draw_id(now);
         session
@@ -140,15 +137,15 @@ impl<T> Session<T> {
             cookies: Cookies::One,
             loaded: Some(loaded),
             changes: Changes::default(),
-            lacks_randomness: false,
         }
     }
 
-    /// An id that begins with the time of creation.
+    /// An id that begins with the time of creation. Where randomness fails the session is left without
+    /// one, and must not be sealed.
     fn draw_id(&mut self, created: Instant) {
         match random::bytes() {
             Ok(random) => self.id = payload::new_id(created, &random),
-            Err(random::NoRandomness) => self.lacks_randomness = true,
+            Err(NoRandomness) => self.id = Uuid::nil(),
         }
     }
 
@@ -233,9 +230,14 @@ impl<T> Session<T> {
         self.changes.rotated || self.clocks.own != before
     }
 
-    /// Whether the data could be other than in its cookie: reading alone does not make it so.
-    pub(crate) fn may_have_changed(&self) -> bool {
-        self.changes.touched || self.loaded.as_ref().is_some_and(|loaded| loaded.upgraded)
+    /// Whether there were random bytes for its id.
+    pub(crate) fn has_id(&self) -> bool {
+        !self.id.is_nil()
+    }
+
+    /// Whether its cookie is of an older schema: writing it again is as good as a renewal.
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.loaded.as_ref().is_some_and(|loaded| loaded.upgraded)
     }
 }
 

@@ -2,30 +2,21 @@
 
 use crate::builder::SessionsBuilder;
 use crate::decision::{self, Decision, Facts};
-use crate::envelope::{self, Binding, Envelope, Parts};
 use crate::error::{DecodeError, EncodeError, Reason};
 use crate::instant::Instant;
 use crate::key::KeyId;
-use crate::key_ring::{KeyRing, Opening};
-use crate::payload::{self, Stamps, Written};
-use crate::random;
+use crate::key_ring::KeyRing;
+use crate::pipeline::Inner;
 use crate::report::{self, SealedBy};
-use crate::request::CookieFinder;
-use crate::response::{self, CookieWriter};
-use crate::session::{Cookies, Loaded, Origin, Session};
-use crate::timeouts::{Clocks, Policy};
-use arc_swap::ArcSwap;
+use crate::response;
+use crate::session::{Cookies, Origin, Session};
 use http::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
-use std::any::type_name;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use time::OffsetDateTime;
 
-/// Browsers must store this many bytes of name and value (RFC 6265bis §5.6), and store no more.
-pub(crate) const COOKIE_LIMIT: usize = 4096;
 /// Of the cookies of our name in one request, so many reach the cipher at most: work is bounded,
 /// and three planted ones do not hide ours.
 const MOST_OPENED: usize = 4;
@@ -55,27 +46,6 @@ const MOST_OPENED: usize = 4;
 pub struct Sessions<T> {
     inner: Arc<Inner<T>>,
 }
-
-/// How a `Sessions` was configured, and the two things that change while it serves.
-pub(crate) struct Inner<T> {
-    pub(crate) ring: ArcSwap<KeyRing>,
-    /// Milliseconds since the Unix epoch.
-    pub(crate) reject_created_before: AtomicU64,
-    pub(crate) name: String,
-    pub(crate) binding: Binding,
-    pub(crate) finder: CookieFinder,
-    pub(crate) writer: CookieWriter,
-    pub(crate) policy: Policy,
-    pub(crate) padding: usize,
-    pub(crate) schema: u32,
-    pub(crate) upgrades: BTreeMap<u32, Upgrade<T>>,
-    pub(crate) revoked: Option<Revoked<T>>,
-    /// What an unchanged new session would be written as.
-    pub(crate) default_data: Vec<u8>,
-}
-
-pub(crate) type Upgrade<T> = Box<dyn Fn(&[u8]) -> Result<T, Reason> + Send + Sync>;
-pub(crate) type Revoked<T> = Box<dyn Fn(&Session<T>) -> bool + Send + Sync>;
 
 /// What [`Sessions::save`] did with the browser's cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -138,7 +108,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
                 continue;
             }
             // 2. Each value → session, or the reason against it.
-            match self.open(value, now) {
+            match self.inner.open(value, now) {
                 Ok(session) => {
                     opened += 1;
                     // 3. Of two with one id, the later renewal wins.
@@ -212,10 +182,8 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
 
         // 1. Session → draft of its payload, if it could have changed and that matters.
         let ignored = changes.destroyed || (decision::is_kept(origin) && !changes.renewed);
-        let draft = match session.may_have_changed() && !ignored {
-            true => Some(self.draft(&session, now)?),
-            false => None,
-        };
+        let draft =
+            if changes.touched && !ignored { Some(self.inner.draft(&session, now)?) } else { None };
 
         // 2. Must it be written?
         let decision = Facts {
@@ -224,9 +192,10 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
             destroyed: changes.destroyed,
             renewed: changes.renewed,
             changed: session.stamps_changed()
-                || draft.as_ref().is_some_and(|draft| self.differs(&session, draft)),
-            renewal_due: origin == Origin::Restored
-                && session.clocks.renewal_due(&self.inner.policy, now),
+                || draft.as_ref().is_some_and(|draft| self.inner.differs(&session, draft)),
+            renewal_due: session.is_upgraded()
+                || origin == Origin::Restored
+                    && session.clocks.renewal_due(&self.inner.policy, now),
             late: now.seconds_since(session.now) > decision::LATE_AFTER_SECONDS,
             caching: response::caching(headers),
         }
@@ -235,9 +204,9 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         // 3. Payload → cipher → envelope → Set-Cookie.
         let saved = match decision {
             Decision::Write => {
-                let draft = draft.map_or_else(|| self.draft(&session, now), Ok)?;
+                let draft = draft.map_or_else(|| self.inner.draft(&session, now), Ok)?;
                 let max_age = draft.clocks.seconds_left(&self.inner.policy, now);
-                let envelope = self.seal(draft, &session, now)?;
+                let envelope = self.inner.seal(draft, &session, now)?;
                 self.inner.writer.set(headers, max_age, &envelope);
                 Saved::Written
             }
@@ -292,9 +261,9 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ) -> Result<String, EncodeError> {
         let now = Instant::from_time(now);
         // 1. Session → payload.
-        let draft = self.draft(session, now)?;
+        let draft = self.inner.draft(session, now)?;
         // 2. Payload → cipher → envelope.
-        let envelope = self.seal(draft, session, now)?;
+        let envelope = self.inner.seal(draft, session, now)?;
         // 3. Envelope → text.
         let mut value = String::with_capacity(envelope.value_len());
         envelope.append_to(&mut value);
@@ -324,7 +293,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// Only if the application's own `upgrade` or `revoked` does.
     pub fn decode_at(&self, value: &str, now: OffsetDateTime) -> Result<Session<T>, DecodeError> {
-        self.open(value.as_bytes(), Instant::from_time(now)).map_err(DecodeError::new)
+        self.inner.open(value.as_bytes(), Instant::from_time(now)).map_err(DecodeError::new)
     }
 
     /// Swaps the keys while serving: for all clones, from the next cookie on, without a lock.
@@ -349,166 +318,6 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         let time = Instant::from_time(time).millis();
         self.inner.reject_created_before.fetch_max(time, Ordering::Relaxed);
     }
-
-    /// Value → session, and the word to logs and counters.
-    fn open(&self, value: &[u8], now: Instant) -> Result<Session<T>, Reason> {
-        let mut sealed_by = SealedBy::Unread;
-        let result = self.check_and_open(value, now, &mut sealed_by);
-        match (&result, sealed_by) {
-            (Ok(_), SealedBy::Known(key_id)) => report::opened(key_id),
-            (Ok(_), _) => unreachable!("only a known key opens"),
-            (Err(reason), _) => report::rejected(*reason, sealed_by),
-        }
-        result
-    }
-
-    fn check_and_open(
-        &self,
-        value: &[u8],
-        now: Instant,
-        sealed_by: &mut SealedBy,
-    ) -> Result<Session<T>, Reason> {
-        let inner = &*self.inner;
-        // 1. Length, before any work.
-        if inner.name.len() + 1 + value.len() > COOKIE_LIMIT {
-            return Err(Reason::TooLong);
-        }
-        // 2. Text → envelope.
-        let mut envelope = Envelope::parse(value, &inner.binding)?;
-        // 3. Key id → key: exactly one, or none.
-        let key_id = envelope.key_id();
-        let ring = inner.ring.load();
-        *sealed_by = SealedBy::Known(key_id);
-        let cipher = match ring.opening(key_id, now) {
-            Opening::With(cipher) => cipher,
-            Opening::Retired => return Err(Reason::RetiredKey),
-            Opening::Unknown => {
-                *sealed_by = SealedBy::Unknown(key_id);
-                return Err(Reason::UnknownKey);
-            }
-        };
-        // 4. Ciphertext → plaintext.
-        let Parts { associated, nonce, text, tag } = envelope.parts();
-        cipher.open(nonce, associated, text, tag).map_err(|_| Reason::Forged)?;
-        // 5. Plaintext → stamps, and where the data is.
-        let (stamps, data) = payload::split(text)?;
-        let (id, clocks) = stamps.identity()?;
-        // 6. Both deadlines.
-        clocks.check(&inner.policy, now)?;
-        // 7. What the operator ended.
-        if clocks.created.millis() < inner.reject_created_before.load(Ordering::Relaxed) {
-            return Err(Reason::Revoked);
-        }
-        // 8. Data → `T`, of this schema or an older one.
-        let upgraded = stamps.schema != inner.schema;
-        let value = match stamps.schema {
-            schema if schema > inner.schema => return Err(Reason::NewerSchema),
-            schema if upgraded => {
-                inner.upgrades.get(&schema).ok_or(Reason::OldSchema)?(&text[data.clone()])?
-            }
-            _ => payload::read(&text[data.clone()])?,
-        };
-        let (buffer, text) = envelope.into_plaintext();
-        let data = text.start + data.start..text.start + data.end;
-        let loaded = Loaded { buffer, data, own_timeouts: clocks.own, upgraded };
-        let session = Session::restored(value, id, clocks, now, inner.policy, loaded);
-        // 9. What the application ended.
-        if inner.revoked.as_ref().is_some_and(|revoked| revoked(&session)) {
-            return Err(Reason::Revoked);
-        }
-        Ok(session)
-    }
-
-    /// Session → payload without its padding, renewed at `now`.
-    fn draft(&self, session: &Session<T>, now: Instant) -> Result<Draft, EncodeError> {
-        /// For a session that was in no cookie yet.
-        const USUAL_LEN: usize = 512;
-        let inner = &*self.inner;
-        let renewed = session.clocks.renewed_at(&inner.policy, now);
-        let clocks = Clocks { renewed, ..session.clocks };
-        let stamps = Stamps::new(session.id, &clocks, inner.schema);
-        let expected_len = session.loaded.as_ref().map_or(USUAL_LEN, |loaded| loaded.buffer.len());
-
-        let mut envelope = Envelope::draft(&inner.binding, expected_len);
-        let (buffer, _) = envelope.text();
-        let written = payload::write(buffer, &stamps, &**session)
-            .map_err(|source| EncodeError::Serialize { type_name: type_name::<T>(), source })?;
-        Ok(Draft { envelope, clocks, written })
-    }
-
-    /// Whether the data is other than it was loaded, or than a new visitor's.
-    fn differs(&self, session: &Session<T>, draft: &Draft) -> bool {
-        let before = match &session.loaded {
-            Some(loaded) if loaded.upgraded => return true,
-            Some(loaded) => &loaded.buffer[loaded.data.clone()],
-            None => &self.inner.default_data,
-        };
-        draft.written.excess > 0 || draft.envelope.bytes(draft.written.data.clone()) != before
-    }
-
-    /// A session that fits now must still fit when a renewal has made its stamps longer.
-    fn check_size(&self, draft: &mut Draft) -> Result<(), EncodeError> {
-        let (buffer, start) = draft.envelope.text();
-        let end_marker = 1;
-        let widest = buffer.len() - start
-            + draft.written.excess
-            + payload::growth(&draft.clocks)
-            + end_marker;
-        let value_len = envelope::value_len(payload::padded_len(widest, self.inner.padding));
-        let size = self.inner.name.len() + 1 + value_len;
-        match size > COOKIE_LIMIT {
-            true => Err(EncodeError::TooLarge { size, limit: COOKIE_LIMIT }),
-            false => Ok(()),
-        }
-    }
-
-    /// Whether a new session with this in it fits its cookie.
-    pub(crate) fn check_fits(&self, data: T) -> Result<(), EncodeError> {
-        let session = Session::new_at(data, OffsetDateTime::UNIX_EPOCH);
-        self.check_size(&mut self.draft(&session, session.now)?)
-    }
-
-    /// Payload → envelope under the key that seals now.
-    fn seal(
-        &self,
-        mut draft: Draft,
-        session: &Session<T>,
-        now: Instant,
-    ) -> Result<Envelope, EncodeError> {
-        let inner = &*self.inner;
-        // 1. Size.
-        self.check_size(&mut draft)?;
-        let Draft { mut envelope, clocks: _, written } = draft;
-        let (buffer, start) = envelope.text();
-        // 2. Would it come back? Looked for while developing.
-        if cfg!(debug_assertions) && !payload::round_trips::<T>(&buffer[written.data]) {
-            return Err(EncodeError::RoundTrip { type_name: type_name::<T>() });
-        }
-        // 3. Padding.
-        payload::pad(buffer, start, inner.padding);
-        // 4. The key of the day, and a nonce from the operating system.
-        let ring = inner.ring.load();
-        let (key_id, cipher) = ring.sealing(now).ok_or(EncodeError::NoSealingKey)?;
-        if session.lacks_randomness {
-            return Err(EncodeError::Randomness);
-        }
-        let nonce = random::bytes().map_err(|_| EncodeError::Randomness)?;
-        envelope.address(key_id, nonce);
-        // 5. Plaintext → ciphertext and tag.
-        let Parts { associated, nonce, text, tag } = envelope.parts();
-        *tag = cipher.seal(nonce, associated, text);
-        report::sealed(key_id);
-        Ok(envelope)
-    }
-}
-
-/// A session on its way into a cookie, before anything is decided.
-struct Draft {
-    /// With the plaintext up to the end of `T`.
-    envelope: Envelope,
-    /// As they are written.
-    clocks: Clocks,
-    written: Written,
 }
 
 /// Of two reasons the one to act on: first what must be kept, then what passed more checks.

@@ -118,3 +118,168 @@ impl Clocks {
         idle.min(absolute).seconds_since(now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: Policy = Policy {
+        timeouts: Timeouts { idle: 900, absolute: 28_800 },
+        longest: Timeouts { idle: 86_400, absolute: 864_000 },
+        renew_after: None,
+    };
+
+    fn at(seconds: i64) -> Instant {
+        Instant::from_millis((1_800_000_000 + seconds) as u64 * 1000)
+    }
+
+    fn clocks(renewed: u32, own: Option<(u32, u32)>) -> Clocks {
+        let own = own.map(|(idle, absolute)| Timeouts { idle, absolute });
+        Clocks { created: at(0), renewed, own }
+    }
+
+    #[test]
+    fn idle_counts_from_the_last_renewal() {
+        assert_eq!(clocks(0, None).check(&POLICY, at(899)), Ok(()));
+        assert_eq!(clocks(0, None).check(&POLICY, at(900)), Err(Reason::IdleTimeout));
+        assert_eq!(clocks(600, None).check(&POLICY, at(1499)), Ok(()));
+        assert_eq!(clocks(600, None).check(&POLICY, at(1500)), Err(Reason::IdleTimeout));
+    }
+
+    #[test]
+    fn absolute_counts_from_creation_whatever_was_renewed() {
+        assert_eq!(clocks(28_700, None).check(&POLICY, at(28_799)), Ok(()));
+        assert_eq!(clocks(28_700, None).check(&POLICY, at(28_800)), Err(Reason::AbsoluteTimeout));
+    }
+
+    #[test]
+    fn own_timeouts_replace_the_policy() {
+        let own = clocks(0, Some((7200, 100_000)));
+        assert_eq!(own.check(&POLICY, at(7199)), Ok(()));
+        assert_eq!(own.check(&POLICY, at(7200)), Err(Reason::IdleTimeout));
+        let short = clocks(0, Some((60, 100_000)));
+        assert_eq!(short.check(&POLICY, at(60)), Err(Reason::IdleTimeout));
+    }
+
+    #[test]
+    fn own_timeouts_past_the_longest_are_cut() {
+        let own = clocks(863_999, Some((u32::MAX, u32::MAX)));
+        assert_eq!(own.check(&POLICY, at(863_999)), Ok(()));
+        assert_eq!(own.check(&POLICY, at(864_000)), Err(Reason::AbsoluteTimeout));
+        let idle = clocks(0, Some((u32::MAX, u32::MAX)));
+        assert_eq!(idle.check(&POLICY, at(86_400)), Err(Reason::IdleTimeout));
+    }
+
+    #[test]
+    fn todays_policy_counts_for_cookies_already_out() {
+        let shorter = Policy {
+            timeouts: Timeouts { idle: 300, absolute: 28_800 },
+            longest: POLICY.longest,
+            ..POLICY
+        };
+        assert_eq!(clocks(0, None).check(&POLICY, at(300)), Ok(()));
+        assert_eq!(clocks(0, None).check(&shorter, at(300)), Err(Reason::IdleTimeout));
+    }
+
+    #[test]
+    fn a_clock_60_seconds_ahead_is_borne_and_61_is_not() {
+        for (seconds, expected) in [(-60, Ok(())), (-61, Err(Reason::NotYetValid))] {
+            assert_eq!(clocks(0, None).check(&POLICY, at(seconds)), expected, "creation {seconds}");
+            let renewed = clocks(600, None).check(&POLICY, at(600 + seconds));
+            assert_eq!(renewed, expected, "renewal {seconds}");
+        }
+    }
+
+    #[test]
+    fn what_is_ahead_counts_as_now() {
+        let (idle, absolute) = clocks(0, None).deadlines(&POLICY, at(-60));
+        assert_eq!((idle, absolute), (at(-60 + 900), at(-60 + 28_800)));
+        let (idle, absolute) = clocks(600, None).deadlines(&POLICY, at(560));
+        assert_eq!((idle, absolute), (at(560 + 900), at(28_800)));
+    }
+
+    #[test]
+    fn renewal_is_due_after_a_tenth_of_the_idle_timeout() {
+        assert!(!clocks(0, None).renewal_due(&POLICY, at(89)));
+        assert!(clocks(0, None).renewal_due(&POLICY, at(90)));
+        assert!(!clocks(90, None).renewal_due(&POLICY, at(179)));
+        assert!(clocks(90, None).renewal_due(&POLICY, at(180)));
+    }
+
+    #[test]
+    fn renewal_follows_the_sessions_own_idle_timeout() {
+        let own = Some((6000, 100_000));
+        assert!(!clocks(0, own).renewal_due(&POLICY, at(599)));
+        assert!(clocks(0, own).renewal_due(&POLICY, at(600)));
+    }
+
+    #[test]
+    fn renewal_is_not_due_under_a_minute() {
+        let short = Policy { timeouts: Timeouts { idle: 300, absolute: 28_800 }, ..POLICY };
+        assert!(!clocks(0, None).renewal_due(&short, at(59)));
+        assert!(clocks(0, None).renewal_due(&short, at(60)));
+    }
+
+    #[test]
+    fn an_idle_timeout_under_a_minute_still_allows_renewal() {
+        let short = Policy { timeouts: Timeouts { idle: 30, absolute: 28_800 }, ..POLICY };
+        assert!(!clocks(0, None).renewal_due(&short, at(14)));
+        assert!(clocks(0, None).renewal_due(&short, at(15)));
+    }
+
+    #[test]
+    fn renew_after_can_be_asked_for() {
+        let eager = Policy { renew_after: Some(1), ..POLICY };
+        assert!(!clocks(10, None).renewal_due(&eager, at(10)));
+        assert!(clocks(10, None).renewal_due(&eager, at(11)));
+        let always = Policy { renew_after: Some(0), ..POLICY };
+        assert!(clocks(10, None).renewal_due(&always, at(11)));
+        assert!(!clocks(10, None).renewal_due(&always, at(10)), "it would change nothing");
+    }
+
+    #[test]
+    fn renewed_never_decreases_when_the_clock_steps_back() {
+        assert_eq!(clocks(600, None).renewed_at(&POLICY, at(-3600)), 600);
+        assert!(!clocks(600, None).renewal_due(&POLICY, at(-3600)));
+    }
+
+    #[test]
+    fn a_renewal_never_passes_the_absolute_deadline() {
+        assert_eq!(clocks(600, None).renewed_at(&POLICY, at(700)), 700);
+        assert_eq!(clocks(600, None).renewed_at(&POLICY, at(99_999)), 28_800);
+        assert_eq!(clocks(28_000, None).seconds_left(&POLICY, at(28_790)), 10);
+    }
+
+    #[test]
+    fn extremes_do_not_overflow() {
+        let last = Instant::from_millis((1 << 48) - 1);
+        let own = [
+            None,
+            Some(Timeouts { idle: 0, absolute: 0 }),
+            Some(Timeouts { idle: u32::MAX, absolute: u32::MAX }),
+        ];
+        let longest = Timeouts { idle: u32::MAX, absolute: u32::MAX };
+        let policy = Policy { timeouts: longest, longest, renew_after: Some(u32::MAX) };
+        for created in [Instant::from_millis(0), last] {
+            for renewed in [0, u32::MAX] {
+                for own in own {
+                    for now in [Instant::from_millis(0), last] {
+                        let clocks = Clocks { created, renewed, own };
+                        let _ = clocks.check(&policy, now);
+                        let _ = clocks.renewal_due(&policy, now);
+                        assert!(clocks.renewed_at(&policy, now) >= renewed);
+                        let _ = clocks.seconds_left(&policy, now);
+                        let (idle, absolute) = clocks.deadlines(&policy, now);
+                        let _ = (idle.to_time(), absolute.to_time());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_are_cut_to_32_bits_of_seconds() {
+        let cut = Timeouts::from_durations(Duration::MAX, Duration::seconds(-1));
+        assert_eq!(cut, Timeouts { idle: u32::MAX, absolute: 0 });
+    }
+}
