@@ -546,7 +546,7 @@ mod tests {
         let message = builder::<Large>().build().unwrap_err().to_string();
         assert_eq!(
             message,
-            "`build`: with `T::default()` the cookie has 6802 bytes and 4096 is the limit"
+            "`build`: with `T::default()` the cookie has 6795 bytes and 4096 is the limit"
         );
     }
 }
