@@ -1,4 +1,90 @@
-//! Stateless encrypted cookie sessions.
+//! Stateless encrypted cookie sessions: the whole session is serialised, encrypted and kept in one
+//! cookie. There is no session store; any server that shares the keys can serve any visitor.
+//!
+//! ```text
+//! load:  Cookie headers → request → envelope → key ring → cipher → payload → timeouts → Session<T>
+//! save:  Session<T> → (must it be written?) → payload → cipher → envelope → response → Set-Cookie
+//! ```
+//!
+//! # Start
+//!
+//! 1. Derive `Serialize`, `Deserialize` and `Default` for what you want to remember.
+//! 2. Make one [`Sessions`] at start, from a [`KeyRing`].
+//! 3. Use an adapter (feature `axum`: [`axum`]; any tower stack: [`tower`]), or call
+//!    [`Sessions::load`] and [`Sessions::save`] with the headers of your framework.
+//!
+//! ```
+//! use sealed_session::{Key, KeyRing, Session, Sessions};
+//! use time::Duration;
+//!
+//! #[derive(serde::Serialize, serde::Deserialize, Default)]
+//! struct Visit {
+//!     page_views: u32,
+//!     user: Option<String>,
+//! }
+//!
+//! # let keys = KeyRing::new(Key::generate());
+//! # /*
+//! let keys = KeyRing::from_env("SESSION_KEYS")?;
+//! # */
+//! let sessions: Sessions<Visit> = Sessions::builder("shop", keys)
+//!     .idle_timeout(Duration::minutes(15))
+//!     .absolute_timeout(Duration::hours(8))
+//!     .build()?;
+//!
+//! # let request = http::Request::new(());
+//! # let mut response = http::Response::new(());
+//! let mut session: Session<Visit> = sessions.load(request.headers());
+//! session.page_views += 1;
+//! sessions.save(session, response.headers_mut())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Signing in and out
+//!
+//! ```
+//! # use sealed_session::Session;
+//! # #[derive(Default)] struct Visit { user: Option<String> }
+//! fn sign_in(session: &mut Session<Visit>, user: String) {
+//!     session.renew(); // a new id and fresh clocks: a session planted before is worth nothing
+//!     session.user = Some(user);
+//! }
+//!
+//! fn sign_out(session: &mut Session<Visit>) {
+//!     session.destroy(); // the cookie is removed
+//! }
+//! ```
+//!
+//! # What the data may look like
+//!
+//! The data is written with postcard, which is short and fast because it does not describe itself. So the
+//! order of fields is the format: after a change of `T`, raise [`version`](SessionsBuilder::version) and give the old
+//! type to [`upgrade`](SessionsBuilder::upgrade). And some of serde's attributes do not work:
+//! `skip_serializing_if`, `flatten`, `untagged`, internally and adjacently tagged enums, and
+//! `serde_json::Value`. [`build`](SessionsBuilder::build) tries `T::default()`, and with debug assertions every
+//! [`encode`](Sessions::encode) tries what it writes, so that such a type is found in development. Take `BTreeMap`
+//! rather than `HashMap`: a `HashMap` comes out in another order each time, which looks like a change.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `tracing` | yes | a DEBUG event for each rejected cookie, an ERROR event for each session not saved |
+//! | `private-jar` | yes | `Key::from(&cookie::Key)`, for applications that have one |
+//! | `metrics` | | counters by reason and by key id |
+//! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |
+//! | `axum` | | [`axum::Session`] as an extractor |
+//!
+//! The counters of `metrics` are `sealed_session_opened_total` (`key_id`), `sealed_session_sealed_total` (`key_id`)
+//! and `sealed_session_rejected_total` (`reason`, `key_id`; an id outside the ring counts as `unknown`). When
+//! `opened` no longer grows for an old key's id, that key is safe to drop.
+//!
+//! # What it does not do
+//!
+//! No store, so a copy of a cookie made before a logout stays valid until its deadlines
+//! ([`revoked`](SessionsBuilder::revoked) is the hook for that); no chunks over several cookies, so 4096 bytes are the
+//! limit; no compression, because lengths leak; of two parallel responses to one visitor, the last wins. The repository's
+//! `docs/security.md` has the whole list, `docs/format.md` the bytes, `docs/design.md` the reasons.
 
 mod bounds;
 mod builder;
@@ -35,3 +121,8 @@ pub use sessions::{Saved, Sessions};
 pub use web::axum;
 #[cfg(feature = "tower")]
 pub use web::tower;
+
+/// The programs of the README, compiled and run as they stand there.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,400 @@
+//! The extractor and the layer: each row of the table in `sealed_session::axum`.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use sealed_session::axum::{Session, SessionLayer};
+use sealed_session::{Key, KeyRing, Sessions};
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+
+#[derive(Serialize, Deserialize, Default)]
+struct Visit {
+    page_views: u32,
+    note: String,
+}
+
+/// Sessions under one key, and how often a cookie was opened.
+struct Fixture {
+    sessions: Sessions<Visit>,
+    opened: Arc<AtomicU32>,
+}
+
+fn fixture() -> Fixture {
+    let key = Key::from_bytes(std::array::from_fn(|i| i as u8)).unwrap();
+    let opened = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&opened);
+    let sessions = Sessions::<Visit>::builder("shop", KeyRing::new(key))
+        .revoked(move |_: &sealed_session::Session<Visit>| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            false
+        })
+        .build()
+        .unwrap();
+    Fixture { sessions, opened }
+}
+
+impl Fixture {
+    fn layer(&self) -> SessionLayer<Visit> {
+        SessionLayer::new(self.sessions.clone())
+    }
+
+    /// The cookie of a visitor who was here so often.
+    fn cookie(&self, page_views: u32) -> String {
+        let visit = Visit { page_views, note: String::new() };
+        let value = self.sessions.encode(&sealed_session::Session::new(visit)).unwrap();
+        format!("__Host-session={value}")
+    }
+
+    fn times_opened(&self) -> u32 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// The page views in the cookie that a response sets, if it sets one.
+    fn saved(&self, response: &Response) -> Option<u32> {
+        let header = response.headers().get(header::SET_COOKIE)?.to_str().unwrap();
+        let value = header.strip_prefix("__Host-session=").unwrap().split(';').next().unwrap();
+        Some(self.sessions.decode(value).unwrap().page_views)
+    }
+}
+
+async fn call(app: Router, cookie: Option<&str>) -> Response {
+    let mut request = Request::new(Body::empty());
+    if let Some(cookie) = cookie {
+        request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
+    }
+    app.oneshot(request).await.unwrap()
+}
+
+async fn text(response: Response) -> String {
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn route<H, A>(handler: H) -> Router
+where
+    H: axum::handler::Handler<A, ()>,
+    A: 'static,
+{
+    Router::new().route("/", get(handler))
+}
+
+/// What is logged on this thread while the guard lives.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn capture(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::ERROR)
+            .with_ansi(false)
+            .with_writer(move || log.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn count(mut session: Session<Visit>) -> String {
+    session.page_views += 1;
+    session.page_views.to_string()
+}
+
+#[tokio::test]
+async fn the_handler_changes_the_session_and_it_is_saved() {
+    let fixture = fixture();
+    let response = call(route(count).layer(fixture.layer()), Some(&fixture.cookie(7))).await;
+    assert_eq!(fixture.saved(&response), Some(8));
+    assert_eq!(response.headers()[header::VARY], "Cookie");
+    assert_eq!(text(response).await, "8");
+}
+
+#[tokio::test]
+async fn not_extracted_nothing_is_decrypted_and_the_response_is_left_alone() {
+    let fixture = fixture();
+    let app = route(async || "static").layer(fixture.layer());
+    let response = call(app, Some(&fixture.cookie(7))).await;
+    assert_eq!(fixture.times_opened(), 0);
+    for name in [header::SET_COOKIE, header::VARY, header::CACHE_CONTROL] {
+        assert!(!response.headers().contains_key(&name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_fails_is_saved_like_any_other() {
+    let fixture = fixture();
+    let app = route(async |mut session: Session<Visit>| {
+        session.page_views += 1;
+        Err::<(), _>(StatusCode::SERVICE_UNAVAILABLE)
+    });
+    let response = call(app.layer(fixture.layer()), Some(&fixture.cookie(7))).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(fixture.saved(&response), Some(8));
+}
+
+async fn panic_with(mut session: Session<Visit>) {
+    session.page_views += 1;
+    panic!("in the handler");
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_changes_nothing() {
+    let fixture = fixture();
+    let app = route(panic_with).layer(CatchPanicLayer::new()).layer(fixture.layer());
+    let response = call(app, Some(&fixture.cookie(7))).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(fixture.saved(&response), None);
+    assert_eq!(response.headers()[header::VARY], "Cookie");
+}
+
+#[tokio::test]
+async fn a_panic_that_passes_the_layer_leaves_it_fit_for_the_next_request() {
+    let fixture = fixture();
+    let app = Router::new().route("/", get(count)).route("/panic", get(panic_with));
+    let app = app.layer(fixture.layer()).layer(CatchPanicLayer::new());
+    let request = Request::get("/panic").header(header::COOKIE, fixture.cookie(7));
+    let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(fixture.saved(&response), None);
+    assert_eq!(fixture.saved(&call(app, Some(&fixture.cookie(7))).await), Some(8));
+}
+
+#[tokio::test]
+async fn a_panic_in_the_revoked_hook_leaves_the_layer_fit_for_the_next_request() {
+    let sessions = Sessions::<Visit>::builder("shop", KeyRing::new(Key::generate()))
+        .revoked(|session: &sealed_session::Session<Visit>| session.page_views == 13 && panic!())
+        .build()
+        .unwrap();
+    let cookie = |page_views| {
+        let visit = Visit { page_views, note: String::new() };
+        let value = sessions.encode(&sealed_session::Session::new(visit)).unwrap();
+        format!("__Host-session={value}")
+    };
+    let app = route(count).layer(CatchPanicLayer::new()).layer(SessionLayer::new(sessions.clone()));
+    let response = call(app.clone(), Some(&cookie(13))).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!response.headers().contains_key(header::SET_COOKIE));
+    assert_eq!(text(call(app, Some(&cookie(7))).await).await, "8");
+}
+
+#[tokio::test]
+async fn extracted_twice_at_once_is_a_500_that_names_type_and_mend() {
+    let fixture = fixture();
+    let app = route(async |_first: Session<Visit>, _second: Session<Visit>| {});
+    let response = call(app.layer(fixture.layer()), None).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(
+        text(response).await,
+        "the session of type `axum::Visit` is still held by somebody else: call `drop(session)` \
+         before `next.run(request)`, or write a `CurrentUser` extractor that takes what it needs \
+         and gives the session back"
+    );
+}
+
+#[tokio::test]
+async fn no_layer_is_a_500_that_names_type_and_mend() {
+    let response = call(route(count), None).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(
+        text(response).await,
+        "there are no sessions of type `axum::Visit` here: put the session middleware with a \
+         `Sessions<axum::Visit>` around this route"
+    );
+}
+
+#[tokio::test]
+async fn extracted_dropped_and_extracted_again_is_decrypted_once() {
+    async fn auth(mut session: Session<Visit>, request: Request, next: Next) -> Response {
+        session.page_views += 10;
+        drop(session);
+        next.run(request).await
+    }
+    let fixture = fixture();
+    let app = route(count).layer(middleware::from_fn(auth)).layer(fixture.layer());
+    let response = call(app, Some(&fixture.cookie(7))).await;
+    assert_eq!(fixture.times_opened(), 1);
+    assert_eq!(fixture.saved(&response), Some(18));
+}
+
+#[tokio::test]
+async fn still_held_when_the_response_is_ready_is_an_error_event_and_not_saved() {
+    let kept: Arc<Mutex<Option<Session<Visit>>>> = Arc::default();
+    let keep = async |Extension(kept): Extension<Arc<Mutex<Option<Session<Visit>>>>>,
+                      mut session: Session<Visit>| {
+        session.page_views += 1;
+        *kept.lock().unwrap() = Some(session);
+    };
+    let fixture = fixture();
+    let log = Log::default();
+    let guard = log.capture();
+    let app = route(keep).layer(Extension(Arc::clone(&kept))).layer(fixture.layer());
+    let response = call(app, Some(&fixture.cookie(7))).await;
+    drop(guard);
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(fixture.saved(&response), None);
+    assert_eq!(response.headers()[header::VARY], "Cookie");
+    let log = log.text();
+    assert!(
+        log.contains("ERROR") && log.contains("still held when the response was ready"),
+        "{log}"
+    );
+    assert!(log.contains("axum::Visit"), "{log}");
+    kept.lock().unwrap().take();
+}
+
+#[tokio::test]
+async fn a_streaming_body_is_sent_after_the_session_was_saved() {
+    let fixture = fixture();
+    let app = route(async |mut session: Session<Visit>| {
+        session.page_views += 1;
+        let count = session.page_views;
+        drop(session);
+        Body::from_stream(tokio_stream::iter([Ok::<_, std::io::Error>(format!("view {count}"))]))
+    });
+    let response = call(app.layer(fixture.layer()), Some(&fixture.cookie(7))).await;
+    assert_eq!(fixture.saved(&response), Some(8));
+    assert_eq!(text(response).await, "view 8");
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_saved_is_a_500_without_any_of_it() {
+    let fixture = fixture();
+    let app = route(async |mut session: Session<Visit>| {
+        session.note = "secret".repeat(1000);
+        ([("x-note", "secret")], "secret")
+    });
+    let log = Log::default();
+    let guard = log.capture();
+    let response = call(app.layer(fixture.layer()), Some(&fixture.cookie(7))).await;
+    drop(guard);
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let mut names: Vec<_> = response.headers().keys().map(|name| name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["cache-control", "content-length", "vary"]);
+    assert_eq!(text(response).await, "");
+    let log = log.text();
+    assert!(log.contains("ERROR") && log.contains("session not saved"), "{log}");
+    assert!(!log.contains("secret"), "{log}");
+}
+
+#[tokio::test]
+async fn an_optional_session_is_there_only_when_it_was_restored() {
+    async fn optional(session: Option<Session<Visit>>) -> String {
+        session.map_or("none".to_owned(), |session| session.page_views.to_string())
+    }
+    let fixture = fixture();
+    let app = route(optional).layer(fixture.layer());
+    assert_eq!(text(call(app.clone(), Some(&fixture.cookie(7))).await).await, "7");
+    assert_eq!(text(call(app.clone(), None).await).await, "none");
+    assert_eq!(text(call(app, Some("__Host-session=forged")).await).await, "none");
+}
+
+#[tokio::test]
+async fn an_optional_session_without_a_layer_is_still_a_500() {
+    let response = call(route(async |_: Option<Session<Visit>>| {}), None).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn layers_of_two_types_are_independent() {
+    #[derive(Serialize, Deserialize, Default)]
+    struct Cart(Vec<u32>);
+    let carts: Sessions<Cart> = Sessions::builder("shop/cart", KeyRing::new(Key::generate()))
+        .cookie_name("__Host-cart")
+        .build()
+        .unwrap();
+    let fixture = fixture();
+    let app = route(async |mut visit: Session<Visit>, mut cart: Session<Cart>| {
+        visit.page_views += 1;
+        cart.0.push(5);
+    });
+    let app = app.layer(SessionLayer::new(carts)).layer(fixture.layer());
+    let response = call(app, Some(&fixture.cookie(7))).await;
+    let cookies = response.headers().get_all(header::SET_COOKIE);
+    let names: Vec<_> =
+        cookies.iter().map(|value| value.to_str().unwrap().split_once('=').unwrap().0).collect();
+    assert_eq!(names, ["__Host-cart", "__Host-session"]);
+}
+
+#[tokio::test]
+async fn of_two_layers_of_one_type_the_inner_one_wins() {
+    let (inner, outer) = (fixture(), fixture());
+    let app = route(count).layer(inner.layer()).layer(outer.layer());
+    let response = call(app, Some(&inner.cookie(7))).await;
+    assert_eq!((inner.times_opened(), outer.times_opened()), (1, 0));
+    assert_eq!(response.headers().get_all(header::SET_COOKIE).iter().count(), 1);
+}
+
+#[tokio::test]
+async fn destroying_in_the_handler_removes_the_cookie() {
+    let fixture = fixture();
+    let app = route(async |mut session: Session<Visit>| session.destroy());
+    let response = call(app.layer(fixture.layer()), Some(&fixture.cookie(7))).await;
+    let header = response.headers()[header::SET_COOKIE].to_str().unwrap();
+    assert!(header.starts_with("__Host-session=; ") && header.contains("Max-Age=0"), "{header}");
+}
+
+#[tokio::test]
+async fn every_rejection_looks_the_same_from_outside() {
+    let fixture = fixture();
+    let app = route(async |session: Session<Visit>| session.page_views.to_string());
+    let app = app.layer(fixture.layer());
+    let good = fixture.cookie(7);
+    let tampered = format!("{}A", &good[..good.len() - 1]);
+    let mut answers = Vec::new();
+    for cookie in ["__Host-session=junk", &tampered, &good[..good.len() - 9]] {
+        let response = call(app.clone(), Some(cookie)).await;
+        answers.push((
+            response.status(),
+            format!("{:?}", response.headers()),
+            text(response).await,
+        ));
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_eq!(answers[0].0, StatusCode::OK);
+}
+
+/// A layer for any tower stack: no axum, another body type.
+#[tokio::test]
+async fn the_layer_serves_any_body_type() {
+    use std::convert::Infallible;
+    use tower::{ServiceBuilder, service_fn};
+    #[derive(Default, PartialEq, Debug)]
+    struct OwnBody(u32);
+    let fixture = fixture();
+    let service = ServiceBuilder::new().layer(fixture.layer()).service(service_fn(
+        async |request: axum::http::Request<OwnBody>| {
+            let mut session = Session::<Visit>::from_request(&request).unwrap();
+            session.page_views += request.body().0;
+            Ok::<_, Infallible>(axum::http::Response::new(OwnBody(session.page_views)))
+        },
+    ));
+    let mut request = axum::http::Request::new(OwnBody(3));
+    request.headers_mut().insert(header::COOKIE, fixture.cookie(7).parse().unwrap());
+    let response = service.oneshot(request).await.unwrap();
+    assert_eq!(*response.body(), OwnBody(10));
+    assert_eq!(fixture.saved(&response.map(|_| Body::empty()).into_response()), Some(10));
+}
