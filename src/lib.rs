@@ -115,6 +115,7 @@ pub use cookie::SameSite;
 pub use error::{ConfigError, DecodeError, EncodeError, KeyError, Reason};
 pub use key::{Key, KeyId};
 pub use key_ring::{DatedKey, KeyRing, KeyState};
+pub use pipeline::COOKIE_LIMIT;
 pub use session::{Origin, Session};
 pub use sessions::{Saved, Sessions};
 #[cfg(feature = "axum")]

@@ -19,8 +19,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use time::OffsetDateTime;
 
-/// Browsers must store this many bytes of name and value (RFC 6265bis §5.6), and store no more.
-const COOKIE_LIMIT: usize = 4096;
+/// What name, `=` and value of a cookie may have together, in bytes: 4096. Browsers must store as much
+/// (RFC 6265bis §5.6), and do not store more.
+pub const COOKIE_LIMIT: usize = 4096;
 
 /// How a `Sessions` was configured, and the two things that change while it serves.
 pub(crate) struct Inner<T> {

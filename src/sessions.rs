@@ -301,6 +301,11 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         self.inner.ring.store(Arc::new(ring));
     }
 
+    /// The cookie's name as it is sent.
+    pub fn cookie_name(&self) -> &str {
+        &self.inner.name
+    }
+
     /// The id of the key that seals now, if there is one: a health check can show that a
     /// rotation has arrived.
     pub fn sealing_key(&self) -> Option<KeyId> {
