@@ -1,0 +1,98 @@
+//! The page of `page_views`, with salvo and the library's tower layer. Settings as there.
+//!
+//! ```text
+//! cargo run --manifest-path examples/more/Cargo.toml --bin page_views_salvo
+//! ```
+
+#[path = "../../../shared/mod.rs"]
+mod shared;
+
+use salvo::http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
+use salvo::prelude::*;
+use sealed_session::Sessions;
+use sealed_session::tower::{Session, SessionLayer};
+use shared::Visit;
+use std::error::Error;
+use time::Duration;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt::init();
+    let settings = shared::settings_or_exit();
+
+    // 1. What a session is, and how long it lives.
+    let mut builder = Sessions::<Visit>::builder("page_views", settings.keys)
+        .idle_timeout(Duration::minutes(15))
+        .absolute_timeout(Duration::hours(8));
+    if settings.insecure {
+        builder = builder.insecure_for_development();
+    }
+    let sessions = builder.build()?;
+
+    // 2. salvo runs tower layers; the layer carries the session in the request's extensions.
+    let router = Router::new()
+        .hoop(SessionLayer::new(sessions.clone()).compat())
+        .hoop(salvo::affix_state::inject(sessions))
+        .get(home)
+        .push(Router::with_path("login").get(login))
+        .push(Router::with_path("logout").get(logout));
+
+    let listener = tokio::net::TcpListener::bind(&settings.addr).await?;
+    tracing::info!("listening on http://{}", listener.local_addr()?);
+    let acceptor = salvo::conn::tcp::TcpAcceptor::try_from(listener)?;
+    salvo::Server::new(acceptor).serve(router).await;
+    Ok(())
+}
+
+/// The session of the visitor who sent this request.
+fn session(request: &Request) -> Result<Session<Visit>, StatusError> {
+    let session = Session::from_parts(request.extensions(), request.headers());
+    session.map_err(|error| StatusError::internal_server_error().cause(error))
+}
+
+/// Counts the visit.
+#[handler]
+async fn home(
+    request: &mut Request,
+    depot: &mut Depot,
+    response: &mut Response,
+) -> Result<(), StatusError> {
+    let mut session = session(request)?;
+    session.page_views += 1;
+
+    let accept = request.headers().get(ACCEPT);
+    if !accept.is_some_and(|accept| shared::wants_html(accept.as_bytes())) {
+        response.render(Text::Plain(shared::line(&session)));
+        return Ok(());
+    }
+    let sessions: &Sessions<Visit> =
+        depot.obtain().map_err(|_| StatusError::internal_server_error())?;
+    let page =
+        shared::page(sessions, &session).map_err(|_| StatusError::internal_server_error())?;
+    let policy = shared::CONTENT_POLICY.parse().expect("visible characters");
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    response.render(Text::Html(page));
+    Ok(())
+}
+
+/// Signs in whoever gives a name. A real sign-in is a POST with a password and a CSRF token.
+#[handler]
+async fn login(request: &mut Request, response: &mut Response) -> Result<(), StatusError> {
+    let mut session = session(request)?;
+    let username: Option<String> = request.query("username");
+    if let Some(name) = username.and_then(|name| shared::clean_name(&name)) {
+        // A new id at sign-in: a session planted before it does not become a signed-in one.
+        session.renew();
+        session.user = Some(name);
+    }
+    response.render(Redirect::other("/"));
+    Ok(())
+}
+
+/// Forgets everything.
+#[handler]
+async fn logout(request: &mut Request, response: &mut Response) -> Result<(), StatusError> {
+    session(request)?.destroy();
+    response.render(Redirect::other("/"));
+    Ok(())
+}
