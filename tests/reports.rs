@@ -58,7 +58,10 @@ fn key_ids_outside_the_ring_share_one_label() {
     let sessions = sessions::<Visit>();
     sessions.set_key_ring(KeyRing::new(key(OTHER_KEY)));
     let counted = counters(|| drop(sessions.load_at(&request_with(&good_value()), NOW)));
-    assert_eq!(counted, only("sealed_session_rejected_total{reason=unknown_key,key_id=unknown}", 1));
+    assert_eq!(
+        counted,
+        only("sealed_session_rejected_total{reason=unknown_key,key_id=unknown}", 1)
+    );
 }
 
 #[test]
@@ -104,7 +107,9 @@ fn each_rejection_is_one_debug_event_with_reason_and_key_id() {
     let id = key(KEY).id();
     assert_eq!(
         event,
-        format!("DEBUG sealed_session::report: session cookie rejected reason=forged key_id={id}\n")
+        format!(
+            "DEBUG sealed_session::report: session cookie rejected reason=forged key_id={id}\n"
+        )
     );
 }
 

@@ -40,8 +40,7 @@ pub fn kept_pair(response: &HeaderMap) -> Option<String> {
 
 /// The `name=value` at the start of a `Set-Cookie` header.
 pub fn pair_of(line: &str) -> &str {
-    line.split_once(';')
-        .map_or(line, |(pair, _attributes)| pair)
+    line.split_once(';').map_or(line, |(pair, _attributes)| pair)
 }
 
 /// How long the value of a `name=value` is.

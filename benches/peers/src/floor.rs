@@ -37,12 +37,7 @@ struct Stamps {
     schema: u32,
 }
 
-const STAMPS: Stamps = Stamps {
-    id: [7; 16],
-    renewed: 300,
-    timeouts: None,
-    schema: 0,
-};
+const STAMPS: Stamps = Stamps { id: [7; 16], renewed: 300, timeouts: None, schema: 0 };
 
 /// A ready key and ready buffers.
 struct Floor {
@@ -53,11 +48,7 @@ struct Floor {
 
 impl Floor {
     fn new() -> Box<Self> {
-        Box::new(Self {
-            xaes: Xaes::new(&[42; 32]),
-            envelope: [0; 4096],
-            text: [0; 4096],
-        })
+        Box::new(Self { xaes: Xaes::new(&[42; 32]), envelope: [0; 4096], text: [0; 4096] })
     }
 
     /// Stamps, data and padding; answers how long they are.
@@ -80,9 +71,8 @@ impl Floor {
 
     fn encode<T: Record>(&mut self, record: &T) -> &str {
         black_box(SystemTime::now());
-        let (nonce, rest) = self.envelope[HEAD..]
-            .split_first_chunk_mut::<NONCE>()
-            .expect("4096 bytes are enough");
+        let (nonce, rest) =
+            self.envelope[HEAD..].split_first_chunk_mut::<NONCE>().expect("4096 bytes are enough");
         getrandom::fill(nonce).expect("the system has randomness");
         let length = Self::write_plaintext(rest, record);
         let tag = self.xaes.seal(nonce, AAD, &mut rest[..length]);
@@ -96,12 +86,9 @@ impl Floor {
         let envelope = URL_SAFE_NO_PAD
             .decode(value.as_bytes(), self.envelope[..].as_out())
             .expect("our own text");
-        let (nonce, sealed) = envelope[HEAD..]
-            .split_first_chunk_mut::<NONCE>()
-            .expect("our own envelope");
-        let (text, tag) = sealed
-            .split_last_chunk_mut::<TAG>()
-            .expect("our own envelope");
+        let (nonce, sealed) =
+            envelope[HEAD..].split_first_chunk_mut::<NONCE>().expect("our own envelope");
+        let (text, tag) = sealed.split_last_chunk_mut::<TAG>().expect("our own envelope");
         assert!(self.xaes.open(nonce, AAD, text, tag));
         Self::read_plaintext(text)
     }
@@ -114,12 +101,7 @@ pub fn contestants<T: Record>() -> Vec<Contestant> {
     let value = encoder.encode(&T::sample()).to_owned();
     assert_eq!(decoder.decode::<T>(&value), T::sample());
 
-    let id = |operation| Id {
-        level: Level::Value,
-        peer: NAME,
-        record: T::NAME,
-        operation,
-    };
+    let id = |operation| Id { level: Level::Value, peer: NAME, record: T::NAME, operation };
     let sample = T::sample();
     vec![
         Contestant::new(id("encode"), move || {
@@ -205,12 +187,7 @@ pub fn parts<T: Record>() -> Vec<Contestant> {
         .into_iter()
         .zip(runs)
         .map(|(operation, run)| {
-            let id = Id {
-                level: Level::Part,
-                peer: NAME,
-                record: T::NAME,
-                operation,
-            };
+            let id = Id { level: Level::Part, peer: NAME, record: T::NAME, operation };
             Contestant::new(id, run)
         })
         .collect()

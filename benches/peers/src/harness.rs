@@ -49,10 +49,7 @@ pub struct Contestant {
 impl Contestant {
     /// `run` must do the whole operation, and hide its result in `black_box`.
     pub fn new(id: Id, run: impl FnMut() + 'static) -> Self {
-        Self {
-            id,
-            run: Box::new(run),
-        }
+        Self { id, run: Box::new(run) }
     }
 
     fn batch(&mut self, length: u32) -> Duration {
@@ -109,23 +106,15 @@ pub struct Plan {
 
 impl Plan {
     /// For figures to quote.
-    pub const FULL: Plan = Plan {
-        rounds: 41,
-        batch: Duration::from_millis(2),
-    };
+    pub const FULL: Plan = Plan { rounds: 41, batch: Duration::from_millis(2) };
     /// For a look whether everything runs.
-    pub const QUICK: Plan = Plan {
-        rounds: 3,
-        batch: Duration::from_micros(200),
-    };
+    pub const QUICK: Plan = Plan { rounds: 3, batch: Duration::from_micros(200) };
 }
 
 /// Times all `contestants` in turn, and counts their allocations.
 pub fn measure(mut contestants: Vec<Contestant>, plan: Plan) -> Costs {
-    let lengths: Vec<u32> = contestants
-        .iter_mut()
-        .map(|contestant| contestant.batch_length(plan.batch))
-        .collect();
+    let lengths: Vec<u32> =
+        contestants.iter_mut().map(|contestant| contestant.batch_length(plan.batch)).collect();
     let mut times = vec![Vec::with_capacity(plan.rounds); contestants.len()];
     for round in 0..plan.rounds {
         for turn in 0..contestants.len() {
@@ -144,11 +133,7 @@ pub fn measure(mut contestants: Vec<Contestant>, plan: Plan) -> Costs {
         .map(|(contestant, times)| {
             let (allocations, bytes) = alloc::count(&mut contestant.run);
             let nanos = median(times);
-            let cost = Cost {
-                nanos,
-                allocations,
-                bytes,
-            };
+            let cost = Cost { nanos, allocations, bytes };
             (contestant.id, cost)
         })
         .collect()

@@ -72,23 +72,14 @@ pub fn lengths<T: Record>() -> [(&'static str, usize); 11] {
     [
         (floor::NAME, floor::length::<T>()),
         (ours::NAME, ours::length::<T>()),
-        (
-            cookie_jar::NAME,
-            of_value::<T>(PrivateJar::with_random_key()),
-        ),
+        (cookie_jar::NAME, of_value::<T>(PrivateJar::with_random_key())),
         (axum_extra::NAME, of_router(axum_extra::router::<T>())),
         (biscotti::NAME, of_value::<T>(Biscotti::with_random_key())),
         (fernet::NAME, of_value::<T>(Tokens::with_random_key())),
         (pasetors::NAME, of_value::<T>(Paseto::with_random_key())),
         (seshcookie::NAME, of_router(seshcookie::router::<T>())),
-        (
-            tower_sessions::MEMORY,
-            of_router(tower_sessions::memory_router::<T>()),
-        ),
-        (
-            tower_sessions::COOKIE_STORE,
-            of_router(tower_sessions::cookie_store_router::<T>()),
-        ),
+        (tower_sessions::MEMORY, of_router(tower_sessions::memory_router::<T>())),
+        (tower_sessions::COOKIE_STORE, of_router(tower_sessions::cookie_store_router::<T>())),
         (actix_session::NAME, value_length(&of_actix)),
     ]
 }

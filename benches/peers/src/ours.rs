@@ -51,9 +51,8 @@ pub fn ring() -> impl Iterator<Item = Contestant> {
             return (with_keys::<Login>(alone.clone()), with_keys(alone));
         }
         let younger = (2..keys).map(|_| Key::generate());
-        let all = younger
-            .chain([oldest])
-            .try_fold(KeyRing::new(Key::generate()), KeyRing::with_retired);
+        let all =
+            younger.chain([oldest]).try_fold(KeyRing::new(Key::generate()), KeyRing::with_retired);
         (with_keys(alone), with_keys(all.expect("no key twice")))
     })
 }

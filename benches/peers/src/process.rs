@@ -9,10 +9,7 @@ pub fn cpu_ticks(pid: u32) -> u64 {
     let (_name, fields) = line.rsplit_once(") ").expect("a name in brackets");
     let mut times = fields.split(' ').skip(11).take(2);
     let mut next = || times.next().and_then(|field| field.parse::<u64>().ok());
-    next()
-        .zip(next())
-        .map(|(user, system)| user + system)
-        .expect("two numbers")
+    next().zip(next()).map(|(user, system)| user + system).expect("two numbers")
 }
 
 /// Resident memory of this process in bytes.

@@ -113,12 +113,7 @@ impl Record for Cart {
                 gift: line % 4 == 0,
             })
             .collect();
-        Self {
-            currency: "EUR".into(),
-            coupon: Some("SPRING-2026".into()),
-            items,
-            views: 41,
-        }
+        Self { currency: "EUR".into(), coupon: Some("SPRING-2026".into()), items, views: 41 }
     }
 
     fn touch(&mut self) {

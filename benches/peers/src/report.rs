@@ -53,12 +53,7 @@ pub const VALUE: Table = Table {
 pub const HEADERS: Table = Table {
     title: "Headers, with nine other cookies",
     level: Level::Headers,
-    rows: &[
-        ours::NAME,
-        cookie_jar::NAME,
-        axum_extra::NAME,
-        biscotti::NAME,
-    ],
+    rows: &[ours::NAME, cookie_jar::NAME, axum_extra::NAME, biscotti::NAME],
     operations: &["read", "change"],
     against: &[Against::Row(cookie_jar::NAME)],
     bare: None,
@@ -119,12 +114,7 @@ impl Table {
         operation: &'static str,
     ) -> Option<Cost> {
         let of = |peer| {
-            let id = Id {
-                level: self.level,
-                peer,
-                record,
-                operation,
-            };
+            let id = Id { level: self.level, peer, record, operation };
             costs.get(&id).copied()
         };
         match self.bare {
@@ -213,12 +203,7 @@ fn print_parts(costs: &Costs) {
     println!("\n### Of what the floor is made: the {}\n", Login::NAME);
     print_header(&["part", "µs"].map(str::to_owned));
     for operation in floor::PARTS {
-        let id = Id {
-            level: Level::Part,
-            peer: floor::NAME,
-            record: Login::NAME,
-            operation,
-        };
+        let id = Id { level: Level::Part, peer: floor::NAME, record: Login::NAME, operation };
         print_row(operation, &[micros(costs[&id].nanos)]);
     }
 }
@@ -230,10 +215,8 @@ fn print_rings(costs: &Costs) {
     header.push("heap with 1,000".to_owned());
     print_header(&header);
     for peer in [ours::NAME, biscotti::NAME, fernet::NAME, seshcookie::NAME] {
-        let rings: Option<Vec<Cost>> = ring::SIZES
-            .iter()
-            .map(|(_, name)| ring_cost(costs, peer, name))
-            .collect();
+        let rings: Option<Vec<Cost>> =
+            ring::SIZES.iter().map(|(_, name)| ring_cost(costs, peer, name)).collect();
         let Some(rings) = rings else { continue };
         let mut cells = vec![micros(rings[0].nanos)];
         let ratios = rings[1..].iter().map(|cost| cost.nanos / rings[0].nanos);
@@ -246,12 +229,7 @@ fn print_rings(costs: &Costs) {
 
 /// What opening with the oldest key of a ring costs; of seshcookie, net of the bare framework.
 pub fn ring_cost(costs: &Costs, peer: &'static str, size: &'static str) -> Option<Cost> {
-    let id = |level, peer, operation| Id {
-        level,
-        peer,
-        record: Login::NAME,
-        operation,
-    };
+    let id = |level, peer, operation| Id { level, peer, record: Login::NAME, operation };
     let cost = *costs.get(&id(Level::Ring, peer, size))?;
     match peer {
         seshcookie::NAME => Some(cost.net_of(costs[&id(Level::Axum, bare::NAME, "read")])),

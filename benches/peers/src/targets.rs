@@ -23,19 +23,10 @@ struct Target {
 pub fn print(costs: &Costs) {
     println!("\n### Targets: the {}\n", Login::NAME);
     print_header(&["target", "at most", "here", ""].map(str::to_owned));
-    for Target {
-        what,
-        figure,
-        limit,
-    } in targets(costs)
-    {
+    for Target { what, figure, limit } in targets(costs) {
         let Some(figure) = figure else { continue };
         let verdict = if figure <= limit { "met" } else { "**missed**" };
-        let cells = [
-            format!("{limit:.2}"),
-            format!("{figure:.2}"),
-            verdict.into(),
-        ];
+        let cells = [format!("{limit:.2}"), format!("{figure:.2}"), verdict.into()];
         print_row(what, &cells);
     }
 }
@@ -62,53 +53,21 @@ fn targets(costs: &Costs) -> Vec<Target> {
         let thousand = ring_cost(costs, ours::NAME, ring::SIZES[3].1)?;
         Some((one, thousand))
     };
-    let target = |what, figure, limit| Target {
-        what,
-        figure,
-        limit,
-    };
+    let target = |what, figure, limit| Target { what, figure, limit };
     vec![
         target("decode ÷ PrivateJar", ratio(&VALUE, "decode", jar), 0.45),
         target("decode ÷ floor", ratio(&VALUE, "decode", floor), 1.10),
         target("encode ÷ PrivateJar", ratio(&VALUE, "encode", jar), 0.68),
         target("encode ÷ floor", ratio(&VALUE, "encode", floor), 1.10),
         target("headers read ÷ own decode", headers(), 1.25),
-        target(
-            "axum read ÷ fastest peer",
-            ratio(&AXUM, "read", Against::FastestPeer),
-            0.30,
-        ),
-        target(
-            "axum change ÷ fastest peer",
-            ratio(&AXUM, "change", Against::FastestPeer),
-            0.45,
-        ),
-        target(
-            "actix read ÷ actix-session",
-            ratio(&ACTIX, "read", Against::FastestPeer),
-            0.25,
-        ),
-        target(
-            "actix change ÷ actix-session",
-            ratio(&ACTIX, "change", Against::FastestPeer),
-            0.30,
-        ),
+        target("axum read ÷ fastest peer", ratio(&AXUM, "read", Against::FastestPeer), 0.30),
+        target("axum change ÷ fastest peer", ratio(&AXUM, "change", Against::FastestPeer), 0.45),
+        target("actix read ÷ actix-session", ratio(&ACTIX, "read", Against::FastestPeer), 0.25),
+        target("actix change ÷ actix-session", ratio(&ACTIX, "change", Against::FastestPeer), 0.30),
         target("left alone, ns beside an idle layer", layer(), 100.0),
-        target(
-            "decode, allocations beside those of `T`",
-            allocations_beside_floor("decode"),
-            1.0,
-        ),
-        target(
-            "encode, allocations",
-            ours(&VALUE, "encode").map(|cost| cost.allocations),
-            2.0,
-        ),
-        target(
-            "1,000 keys ÷ 1 key",
-            rings().map(|(one, all)| all.nanos / one.nanos),
-            1.05,
-        ),
+        target("decode, allocations beside those of `T`", allocations_beside_floor("decode"), 1.0),
+        target("encode, allocations", ours(&VALUE, "encode").map(|cost| cost.allocations), 2.0),
+        target("1,000 keys ÷ 1 key", rings().map(|(one, all)| all.nanos / one.nanos), 1.05),
         target(
             "1,000 keys − 1 key, allocations",
             rings().map(|(one, all)| all.allocations - one.allocations),

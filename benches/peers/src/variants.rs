@@ -20,21 +20,9 @@ pub struct Variant {
 
 /// All of them, "no session" first.
 pub const ALL: [Variant; 4] = [
-    Variant {
-        word: "none",
-        name: bare::NAME,
-        router: bare::router::<Counter>,
-    },
-    Variant {
-        word: "sealed",
-        name: ours::NAME,
-        router: ours::router::<Counter>,
-    },
-    Variant {
-        word: "jar",
-        name: axum_extra::NAME,
-        router: axum_extra::router::<Counter>,
-    },
+    Variant { word: "none", name: bare::NAME, router: bare::router::<Counter> },
+    Variant { word: "sealed", name: ours::NAME, router: ours::router::<Counter> },
+    Variant { word: "jar", name: axum_extra::NAME, router: axum_extra::router::<Counter> },
     Variant {
         word: "memory",
         name: tower_sessions::MEMORY,

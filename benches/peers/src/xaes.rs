@@ -84,10 +84,6 @@ mod tests {
         agrees(1, b"", &[&first[4..], &first_tag].concat());
         let second = 0x986ec1832593df5443a17943_u128.to_be_bytes();
         let second_tag = 0x7fd083bf3fdb41abd740a21f71eb769d_u128.to_be_bytes();
-        agrees(
-            3,
-            b"c2sp.org/XAES-256-GCM",
-            &[&second[4..], &second_tag].concat(),
-        );
+        agrees(3, b"c2sp.org/XAES-256-GCM", &[&second[4..], &second_tag].concat());
     }
 }

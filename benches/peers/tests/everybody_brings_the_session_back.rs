@@ -10,9 +10,6 @@ use peers::{
 
 #[test]
 fn everybody_brings_the_session_back() {
-    let once = Plan {
-        rounds: 1,
-        batch: Duration::ZERO,
-    };
+    let once = Plan { rounds: 1, batch: Duration::ZERO };
     assert!(!measure(line_up::contestants(), once).is_empty());
 }

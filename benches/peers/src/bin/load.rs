@@ -75,13 +75,7 @@ impl Server {
         read.expect("the server prints its port");
         let port = port.trim().parse().expect("the port is a number");
         let pair = seed(port);
-        Self {
-            variant,
-            process,
-            _alive: alive,
-            port,
-            cookies: request_line(pair.as_deref()),
-        }
+        Self { variant, process, _alive: alive, port, cookies: request_line(pair.as_deref()) }
     }
 
     fn load(&self, page: &str, duration: &str, runs: &mut Runs) {
@@ -119,29 +113,17 @@ fn seed(port: u16) -> Option<String> {
     stream.write_all(request.as_bytes()).expect("it reads");
     let mut response = String::new();
     stream.read_to_string(&mut response).expect("it answers");
-    let line = response
-        .lines()
-        .find_map(|line| line.strip_prefix("set-cookie: "));
+    let line = response.lines().find_map(|line| line.strip_prefix("set-cookie: "));
     line.map(|line| pair_of(line).to_owned())
 }
 
 fn print(page: &str, servers: &[Server], runs: Vec<Runs>) {
     println!("\n### Under load: `{page}`\n");
-    let header = [
-        "",
-        "requests/s",
-        "÷ no session",
-        "processor time ÷ no session",
-    ];
+    let header = ["", "requests/s", "÷ no session", "processor time ÷ no session"];
     print_header(&header.map(str::to_owned));
     let medians: Vec<(f64, f64)> = runs
         .into_iter()
-        .map(|runs| {
-            (
-                median(runs.requests_per_second),
-                median(runs.ticks_per_request),
-            )
-        })
+        .map(|runs| (median(runs.requests_per_second), median(runs.ticks_per_request)))
         .collect();
     let (bare_rate, bare_ticks) = medians[0];
     for (server, (rate, ticks)) in servers.iter().zip(medians) {

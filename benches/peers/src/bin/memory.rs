@@ -16,12 +16,8 @@ use peers::{
 };
 
 /// Which variant serves how many visitors.
-const SERVINGS: [(&str, u64); 4] = [
-    ("sealed", 1_000),
-    ("sealed", 10_000_000),
-    ("memory", 1_000),
-    ("memory", 1_000_000),
-];
+const SERVINGS: [(&str, u64); 4] =
+    [("sealed", 1_000), ("sealed", 10_000_000), ("memory", 1_000), ("memory", 1_000_000)];
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -31,10 +27,7 @@ fn main() {
         ["--quick"] => print(1_000),
         [word, visitors] => {
             let variant = Variant::named(word).expect("none, sealed, jar or memory");
-            serve(
-                &variant.router(),
-                visitors.parse().expect("a number of visitors"),
-            );
+            serve(&variant.router(), visitors.parse().expect("a number of visitors"));
             println!("{}", resident_bytes());
         }
         _ => eprintln!("usage: memory [--quick | VARIANT VISITORS]"),

@@ -82,9 +82,7 @@ impl Started {
 
     /// One request, from headers to response.
     fn call(&self, path: &'static str, cookies: &str) -> ServiceResponse {
-        let request = TestRequest::get()
-            .uri(path)
-            .insert_header((header::COOKIE, cookies));
+        let request = TestRequest::get().uri(path).insert_header((header::COOKIE, cookies));
         let response = (self.0)(request.to_request());
         assert_eq!(response.status().as_u16(), 200, "{path}");
         response
@@ -110,9 +108,7 @@ fn kept_pair(response: &ServiceResponse) -> Option<String> {
 
 /// The two operations of one peer, once it has proved that the session comes back.
 pub fn contestants<T: Record>(peer: &'static str, app: Started) -> Vec<Contestant> {
-    let pair = app
-        .seeded()
-        .unwrap_or_else(|| panic!("{peer} sets no cookie"));
+    let pair = app.seeded().unwrap_or_else(|| panic!("{peer} sets no cookie"));
     assert_eq!(app.shown(&pair), Some(T::sample()), "{peer}");
 
     let changed = app.call("/change", &request_line(Some(&pair)));
@@ -130,12 +126,7 @@ pub fn unchecked<T: Record>(peer: &'static str, app: Started) -> Vec<Contestant>
     let app = Rc::new(app);
     [("read", "/read"), ("change", "/change")]
         .map(|(operation, path)| {
-            let id = Id {
-                level: Level::Actix,
-                peer,
-                record: T::NAME,
-                operation,
-            };
+            let id = Id { level: Level::Actix, peer, record: T::NAME, operation };
             let app = Rc::clone(&app);
             let cookies = Rc::clone(&cookies);
             Contestant::new(id, move || {

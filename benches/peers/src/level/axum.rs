@@ -102,25 +102,16 @@ pub fn contestants<T: Record>(peer: &'static str, router: Router) -> Vec<Contest
 /// As [`contestants`], for what has no session: the bare framework.
 pub fn unchecked<T: Record>(peer: &'static str, router: Router) -> Vec<Contestant> {
     let request = Rc::new(request_headers(seeded(&router).as_deref()));
-    [
-        ("untouched", "/untouched"),
-        ("read", "/read"),
-        ("change", "/change"),
-    ]
-    .map(|(operation, path)| {
-        let id = Id {
-            level: Level::Axum,
-            peer,
-            record: T::NAME,
-            operation,
-        };
-        let router = router.clone();
-        let request = Rc::clone(&request);
-        Contestant::new(id, move || {
-            black_box(call(&router, path, &request));
+    [("untouched", "/untouched"), ("read", "/read"), ("change", "/change")]
+        .map(|(operation, path)| {
+            let id = Id { level: Level::Axum, peer, record: T::NAME, operation };
+            let router = router.clone();
+            let request = Rc::clone(&request);
+            Contestant::new(id, move || {
+                black_box(call(&router, path, &request));
+            })
         })
-    })
-    .into()
+        .into()
 }
 
 fn check<T: Record>(peer: &'static str, router: &Router) {

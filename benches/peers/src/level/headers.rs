@@ -35,12 +35,7 @@ pub fn contestants<T: Record>(
     touched.touch();
     assert_eq!(exchange.read(&again), Some(touched), "{peer}");
 
-    let id = |operation| Id {
-        level: Level::Headers,
-        peer,
-        record: T::NAME,
-        operation,
-    };
+    let id = |operation| Id { level: Level::Headers, peer, record: T::NAME, operation };
     let reader = Rc::new(exchange);
     let changer = Rc::clone(&reader);
     let same_request = request.clone();

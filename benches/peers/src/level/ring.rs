@@ -12,20 +12,11 @@ use crate::{
 };
 
 /// The ring sizes, and how the tables call them.
-pub const SIZES: [(usize, &str); 4] = [
-    (1, "1 key"),
-    (10, "10 keys"),
-    (100, "100 keys"),
-    (1000, "1,000 keys"),
-];
+pub const SIZES: [(usize, &str); 4] =
+    [(1, "1 key"), (10, "10 keys"), (100, "100 keys"), (1000, "1,000 keys")];
 
 fn id(peer: &'static str, operation: &'static str) -> Id {
-    Id {
-        level: Level::Ring,
-        peer,
-        record: Login::NAME,
-        operation,
-    }
+    Id { level: Level::Ring, peer, record: Login::NAME, operation }
 }
 
 /// Decoding a value; `ring` makes one who seals with the oldest of so many keys, and one

@@ -19,12 +19,7 @@ pub trait ValuePeer<T> {
 
 /// Under which name an operation of `peer` stands in the tables.
 pub fn id<T: Record>(peer: &'static str, operation: &'static str) -> Id {
-    Id {
-        level: Level::Value,
-        peer,
-        record: T::NAME,
-        operation,
-    }
+    Id { level: Level::Value, peer, record: T::NAME, operation }
 }
 
 /// The two operations of one peer, once it has proved that it brings the sample back.
@@ -38,20 +33,13 @@ pub fn contestants<T: Record>(
     let encode = move || {
         black_box(encoder.encode(black_box(&sample)));
     };
-    [
-        Contestant::new(id::<T>(peer, "encode"), encode),
-        decoder(peer, codec),
-    ]
+    [Contestant::new(id::<T>(peer, "encode"), encode), decoder(peer, codec)]
 }
 
 /// Decoding alone, for one who has something better to encode than a bare record.
 pub fn decoder<T: Record>(peer: &'static str, codec: impl ValuePeer<T> + 'static) -> Contestant {
     let value = codec.encode(&T::sample());
-    assert_eq!(
-        codec.decode(&value),
-        T::sample(),
-        "{peer} loses the session"
-    );
+    assert_eq!(codec.decode(&value), T::sample(), "{peer} loses the session");
     Contestant::new(id::<T>(peer, "decode"), move || {
         black_box(codec.decode(black_box(&value)));
     })

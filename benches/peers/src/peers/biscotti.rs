@@ -39,10 +39,7 @@ impl Biscotti {
         let (newest, older) = keys.split_first().expect("at least one key");
         let fallbacks = older
             .iter()
-            .map(|key| FallbackConfig {
-                key: key.clone(),
-                algorithm: CryptoAlgorithm::Encryption,
-            })
+            .map(|key| FallbackConfig { key: key.clone(), algorithm: CryptoAlgorithm::Encryption })
             .collect();
         let mut config = ProcessorConfig::default();
         config.crypto_rules.push(CryptoRule {
@@ -57,10 +54,7 @@ impl Biscotti {
     /// One who seals with the oldest of `keys` keys, and one who has them all.
     pub fn ring(keys: usize) -> (Self, Self) {
         let keys: Vec<Key> = (0..keys).map(|_| Key::generate()).collect();
-        (
-            Self::with_keys(&keys[keys.len() - 1..]),
-            Self::with_keys(&keys),
-        )
+        (Self::with_keys(&keys[keys.len() - 1..]), Self::with_keys(&keys))
     }
 
     fn record_in<T: Record>(&self, request: &HeaderMap) -> Option<T> {
@@ -125,10 +119,7 @@ impl<T: Record> FromRequestParts<Biscotti> for Extracted<T> {
     type Rejection = StatusCode;
 
     async fn from_request_parts(parts: &mut Parts, state: &Biscotti) -> Result<Self, StatusCode> {
-        Ok(Self {
-            record: state.record_in(&parts.headers),
-            biscotti: state.clone(),
-        })
+        Ok(Self { record: state.record_in(&parts.headers), biscotti: state.clone() })
     }
 }
 

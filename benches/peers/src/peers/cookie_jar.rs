@@ -60,9 +60,8 @@ impl<T: Record> HeadersPeer<T> for PrivateJar {
     fn change(&self, request: &HeaderMap, edit: fn(&mut T)) -> HeaderMap {
         let mut jar = jar_of(request);
         let opened = jar.private(&self.0).get(COOKIE);
-        let mut record = opened
-            .and_then(|cookie| serde_json::from_str(cookie.value()).ok())
-            .unwrap_or_default();
+        let mut record =
+            opened.and_then(|cookie| serde_json::from_str(cookie.value()).ok()).unwrap_or_default();
         edit(&mut record);
         jar.private_mut(&self.0).add(session_cookie(&record));
 

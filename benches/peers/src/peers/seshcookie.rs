@@ -19,10 +19,7 @@ pub fn router<T: Record>() -> Router {
 /// One who seals with the oldest of `keys` keys, and one who has them all.
 pub fn ring<T: Record>(keys: usize) -> (Router, Router) {
     let secrets: Vec<_> = (0..keys).map(|_| random_secret()).collect();
-    (
-        router_with_keys::<T>(&secrets[keys - 1..]),
-        router_with_keys::<T>(&secrets),
-    )
+    (router_with_keys::<T>(&secrets[keys - 1..]), router_with_keys::<T>(&secrets))
 }
 
 /// The first secret seals, all open.
