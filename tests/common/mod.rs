@@ -140,7 +140,8 @@ pub(crate) fn value_with_marker() -> String {
     sealed(created(NOW), &visit_bytes(7, MARKER))
 }
 
-/// No spelling of the key, nothing of the plaintext and no cookie's value may be in `text`, which must be there.
+/// No spelling of the key, nothing of the plaintext and no cookie's value may be in `text`, which
+/// must not be empty.
 #[track_caller]
 pub(crate) fn assert_no_secret(text: &str) {
     assert!(!text.is_empty());
