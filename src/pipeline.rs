@@ -48,8 +48,11 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
     /// Value → session, or the first check that it failed.
     pub(crate) fn open(&self, value: &[u8], now: Instant) -> Result<Session<T>, Reason> {
         let mut sealed_by = SealedBy::Unread;
-        self.check_and_open(value, now, &mut sealed_by)
-            .inspect_err(|reason| report::rejected(*reason, sealed_by))
+        let result = self.check_and_open(value, now, &mut sealed_by);
+        if let Err(reason) = result {
+            report::rejected(reason, sealed_by);
+        }
+        result
     }
 
     fn check_and_open(
