@@ -72,7 +72,7 @@ pub(crate) fn insecure(cookie_name: &str) {
 }
 
 /// A response goes out as an error because its session could not be sealed.
-#[cfg(feature = "tower")]
+#[cfg(any(feature = "tower", feature = "actix-web"))]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 pub(crate) fn save_failed(error: &crate::error::EncodeError) {
     #[cfg(feature = "tracing")]
@@ -80,7 +80,7 @@ pub(crate) fn save_failed(error: &crate::error::EncodeError) {
 }
 
 /// A response goes out while somebody still holds its session.
-#[cfg(feature = "tower")]
+#[cfg(any(feature = "tower", feature = "actix-web"))]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 pub(crate) fn still_held(type_name: &str) {
     #[cfg(feature = "tracing")]

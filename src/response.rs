@@ -116,7 +116,7 @@ pub(crate) enum Caching {
 /// Reads what the handler said. A header for content delivery networks alone (RFC 9213) goes before
 /// `Cache-Control` there, so it must forbid storing as well.
 pub(crate) fn caching(headers: &HeaderMap) -> Caching {
-    let mut targeted = headers.iter().filter(|(name, _)| is_targeted(name)).peekable();
+    let mut targeted = headers.iter().filter(|(name, _)| is_targeted(name.as_str())).peekable();
     if headers.contains_key(CACHE_CONTROL) {
         let general = headers.get_all(CACHE_CONTROL).iter().any(forbids_sharing);
         if general && targeted.all(|(_, value)| forbids_sharing(value)) {
@@ -132,8 +132,7 @@ pub(crate) fn caching(headers: &HeaderMap) -> Caching {
 }
 
 /// `CDN-Cache-Control`, its variants with a vendor's name in front, and `Surrogate-Control`.
-fn is_targeted(name: &HeaderName) -> bool {
-    let name = name.as_str();
+fn is_targeted(name: &str) -> bool {
     name.ends_with("cdn-cache-control") || name == "surrogate-control"
 }
 
@@ -156,6 +155,18 @@ fn forbids_sharing(value: &HeaderValue) -> bool {
     })
 }
 
+/// The headers that are read or written here, for adapters that have to copy them.
+#[cfg(feature = "actix-web")]
+pub(crate) fn concerns(name: &str) -> bool {
+    matches!(name, "cache-control" | "expires" | "set-cookie" | "vary") || is_targeted(name)
+}
+
+/// The headers of a response that takes the place of one whose session could not be saved.
+#[cfg(any(feature = "tower", feature = "actix-web"))]
+pub(crate) fn of_failure() -> HeaderMap {
+    HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store")), (VARY, COOKIE)])
+}
+
 /// Keeps a response with our cookie on it out of every shared cache.
 pub(crate) fn keep_private(headers: &mut HeaderMap) {
     match caching(headers) {
@@ -167,7 +178,7 @@ pub(crate) fn keep_private(headers: &mut HeaderMap) {
             headers.insert(CACHE_CONTROL, PRIVATE_NO_STORE);
             headers.remove(EXPIRES);
             let targeted: Vec<HeaderName> =
-                headers.keys().filter(|name| is_targeted(name)).cloned().collect();
+                headers.keys().filter(|name| is_targeted(name.as_str())).cloned().collect();
             for name in targeted {
                 headers.remove(name);
             }

@@ -179,8 +179,8 @@ async fn extracted_twice_at_once_is_a_500_that_names_type_and_mend() {
     assert_eq!(
         text(response).await,
         "the session of type `axum::Visit` is still held by somebody else: call `drop(session)` \
-         before `next.run(request)`, or write a `CurrentUser` extractor that takes what it needs \
-         and gives the session back"
+         before the request goes on (`next.run(request)` or the like), or write a `CurrentUser` \
+         extractor that takes what it needs and gives the session back"
     );
 }
 

@@ -1,8 +1,9 @@
-//! The example `page_views` as its users meet it: the built server on a real socket, and the real
+//! The examples `page_views…` as their users meet them: the built server on a real socket, and the real
 //! `curl` with its cookie jar.
 
 use sealed_session::{Key, KeyRing, Session, Sessions};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -14,19 +15,38 @@ use std::time::Duration;
 /// For a server to say where it listens. On a busy machine that takes a while.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-#[test]
-fn counts_signs_in_greets_and_signs_out() {
-    let server = Server::start(&[]);
-    let browser = Browser::new("counts");
+/// What the page does, in whatever framework.
+fn counts_signs_in_greets_and_signs_out(example: &str) {
+    let server = Server::launch(&mut example_named(example));
+    let browser = Browser::new(example);
     assert_eq!(browser.line(&server), "You visited this page 1 time.");
     assert_eq!(browser.line(&server), "You visited this page 2 times.");
 
-    assert_eq!(browser.redirect(&server, "/login?username=Ada"), "303 /");
-    assert_eq!(browser.line(&server), "You visited this page 3 times, Ada.");
+    assert_eq!(browser.redirect(&server, "/login?username=Ada%20L"), "303 /");
+    assert_eq!(browser.line(&server), "You visited this page 3 times, Ada L.");
+    assert!(browser.page(&server).contains("Hello, <bdi>Ada L</bdi>!"));
 
     assert_eq!(browser.redirect(&server, "/logout"), "303 /");
     assert_eq!(browser.cookie(), None);
     assert_eq!(browser.line(&server), "You visited this page 1 time.");
+
+    let missing = browser.curl(&server, "/missing", &["-o", DISCARD, "-w", "%{http_code}"]);
+    assert_eq!(missing, "404");
+}
+
+#[test]
+fn with_axum() {
+    counts_signs_in_greets_and_signs_out("page_views");
+}
+
+#[test]
+fn with_actix_web() {
+    counts_signs_in_greets_and_signs_out("page_views_actix");
+}
+
+#[test]
+fn with_hyper() {
+    counts_signs_in_greets_and_signs_out("page_views_hyper");
 }
 
 #[test]
@@ -232,34 +252,41 @@ struct Visit {
     user: Option<String>,
 }
 
-/// The example's file, built anew if its sources changed: `cargo test --test page_views` builds
+/// The examples' files, built anew if their sources changed: `cargo test --test page_views` builds
 /// this file only.
-static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| {
+static EXAMPLES: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--example", "page_views", "--message-format", "json-render-diagnostics"]);
+    cargo.args(["build", "--examples", "--message-format", "json-render-diagnostics"]);
     cargo.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
     let output = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
-    assert!(output.status.success(), "the example does not build");
+    assert!(output.status.success(), "the examples do not build");
     text(output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "page_views")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo says where the example is")
+        .filter(|message| message["target"]["kind"][0] == "example")
+        .filter_map(|message| {
+            let name = message["target"]["name"].as_str()?.to_owned();
+            Some((name, PathBuf::from(message["executable"].as_str()?)))
+        })
+        .collect()
 });
 
-/// The example on a free port, without what the environment may say to it.
-fn example() -> Command {
-    let mut command = Command::new(&*EXAMPLE);
+/// An example on a free port, without what the environment may say to it.
+fn example_named(name: &str) -> Command {
+    let mut command = Command::new(&EXAMPLES[name]);
     command.env("ADDR", "127.0.0.1:0").env("NO_COLOR", "1");
     for variable in ["SESSION_KEYS", "INSECURE", "RUST_LOG"] {
         command.env_remove(variable);
     }
     command
+}
+
+fn example() -> Command {
+    example_named("page_views")
 }
 
 /// The example where it ends by itself; should it not, it has nowhere to listen.
