@@ -74,6 +74,7 @@
 //! | `metrics` | | counters by reason and by key id |
 //! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |
 //! | `axum` | | [`axum::Session`] as an extractor |
+//! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
 //!
 //! The counters of `metrics` are `sealed_session_opened_total` (`key_id`), `sealed_session_sealed_total` (`key_id`)
 //! and `sealed_session_rejected_total` (`reason`, `key_id`; an id outside the ring counts as `unknown`). When
@@ -95,6 +96,8 @@ mod envelope;
 mod error;
 mod instant;
 mod key;
+#[cfg(feature = "key-file")]
+pub mod key_file;
 mod key_ring;
 mod payload;
 mod pipeline;
@@ -114,6 +117,8 @@ pub use builder::SessionsBuilder;
 pub use cookie::SameSite;
 pub use error::{ConfigError, DecodeError, EncodeError, KeyError, Reason};
 pub use key::{Key, KeyId};
+#[cfg(feature = "key-file")]
+pub use key_file::KeyFile;
 pub use key_ring::{DatedKey, KeyRing, KeyState};
 pub use session::{Origin, Session};
 pub use sessions::{Saved, Sessions};
