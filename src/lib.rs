@@ -75,6 +75,7 @@
 //! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |
 //! | `axum` | | [`axum::Session`] as an extractor |
 //! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
+//! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
 //! The counters of `metrics` are `sealed_session_opened_total` (`key_id`), `sealed_session_sealed_total` (`key_id`)
 //! and `sealed_session_rejected_total` (`reason`, `key_id`; an id outside the ring counts as `unknown`). When
@@ -94,6 +95,8 @@ mod cipher;
 mod decision;
 mod envelope;
 mod error;
+#[cfg(feature = "cli")]
+pub mod inspect;
 mod instant;
 mod key;
 #[cfg(feature = "key-file")]

@@ -57,9 +57,11 @@ type Read = Result<Zeroizing<Vec<u8>>, KeyFileError>;
 
 impl State {
     fn is_due(&mut self, now: OffsetDateTime) -> bool {
-        // Each is asked, for asking takes the mark away.
-        let met = |met: bool, sessions: &Box<dyn Attached>| sessions.take_unknown_key_met() | met;
-        let unknown_key_met = self.attached.iter().fold(false, met);
+        let mut unknown_key_met = false;
+        for sessions in &self.attached {
+            // Each is asked, for asking takes the mark away.
+            unknown_key_met |= sessions.take_unknown_key_met();
+        }
         self.pace.is_due(unknown_key_met, now)
     }
 
