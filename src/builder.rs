@@ -15,7 +15,7 @@ use crate::timeouts::{Policy, Timeouts};
 use arc_swap::ArcSwap;
 use cookie::SameSite;
 use serde::{Serialize, de::DeserializeOwned};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use time::Duration;
 
 /// Configures a [`Sessions`]. Every default is the safe one; see each method for it.
@@ -265,8 +265,9 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         )?;
         checks::padding(self.padding)?;
         let inner = Inner {
+            reject_created_before: AtomicU64::new(self.keys.reject_created_before_millis()),
             ring: ArcSwap::from_pointee(self.keys),
-            reject_created_before: AtomicU64::new(0),
+            unknown_key_met: AtomicBool::new(false),
             binding: Binding::new(&self.app, &self.cookie.name),
             finder: CookieFinder::new(&self.cookie.name),
             writer: CookieWriter::new(&self.cookie, self.persistent),

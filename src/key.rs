@@ -200,6 +200,13 @@ impl KeyId {
     }
 }
 
+/// The four bytes as they stand in the envelope.
+impl From<[u8; 4]> for KeyId {
+    fn from(bytes: [u8; 4]) -> KeyId {
+        KeyId(bytes)
+    }
+}
+
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:08x}", u32::from_be_bytes(self.0))

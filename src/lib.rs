@@ -75,6 +75,8 @@
 //! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |
 //! | `axum` | | [`axum::Session`] as an extractor |
 //! | `actix-web` | | [`actix_web::SessionMiddleware`], and [`actix_web::Session`] as an extractor |
+//! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
+//! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
 //! The counters of `metrics` are `sealed_session_opened_total` (`key_id`), `sealed_session_sealed_total` (`key_id`)
 //! and `sealed_session_rejected_total` (`reason`, `key_id`; an id outside the ring counts as `unknown`). When
@@ -94,8 +96,12 @@ mod cipher;
 mod decision;
 mod envelope;
 mod error;
+#[cfg(feature = "cli")]
+pub mod inspect;
 mod instant;
 mod key;
+#[cfg(feature = "key-file")]
+pub mod key_file;
 mod key_ring;
 mod payload;
 mod pipeline;
@@ -115,6 +121,8 @@ pub use builder::SessionsBuilder;
 pub use cookie::SameSite;
 pub use error::{ConfigError, DecodeError, EncodeError, KeyError, Reason};
 pub use key::{Key, KeyId};
+#[cfg(feature = "key-file")]
+pub use key_file::KeyFile;
 pub use key_ring::{DatedKey, KeyRing, KeyState};
 pub use pipeline::COOKIE_LIMIT;
 pub use session::{Origin, Session};

@@ -298,12 +298,20 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
 
     /// Swaps the keys while serving: for all clones, from the next cookie on, without a lock.
     pub fn set_key_ring(&self, ring: KeyRing) {
+        let time = ring.reject_created_before_millis();
+        self.inner.reject_created_before.fetch_max(time, Ordering::Relaxed);
         self.inner.ring.store(Arc::new(ring));
     }
 
     /// The cookie's name as it is sent.
     pub fn cookie_name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// Whether a cookie named a key outside the ring since this was last asked.
+    #[cfg(feature = "key-file")]
+    pub(crate) fn take_unknown_key_met(&self) -> bool {
+        self.inner.unknown_key_met.swap(false, Ordering::Relaxed)
     }
 
     /// The id of the key that seals now, if there is one: a health check can show that a
