@@ -10,7 +10,7 @@ use crate::pipeline::Inner;
 use crate::report::{self, SealedBy};
 use crate::response;
 use crate::session::{Cookies, Origin, Session};
-use http::HeaderMap;
+use http::header::{COOKIE, HeaderMap, HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::sync::Arc;
@@ -91,6 +91,18 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// Only if the application's own `upgrade` or `revoked` does.
     pub fn load_at(&self, headers: &HeaderMap, now: OffsetDateTime) -> Session<T>
+    where
+        T: Default,
+    {
+        self.load_cookies(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes), now)
+    }
+
+    /// [`load_at`](Sessions::load_at) for adapters whose framework has header types of its own.
+    pub(crate) fn load_cookies<'h>(
+        &self,
+        headers: impl Iterator<Item = &'h [u8]>,
+        now: OffsetDateTime,
+    ) -> Session<T>
     where
         T: Default,
     {

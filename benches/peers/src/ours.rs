@@ -1,20 +1,20 @@
-//! sealed-session itself, slotted in at every level.
-//!
-//! TO BE ADDED when its adapter for actix-web stands: `actix::contestants`, as in
-//! `peers/actix_session.rs`.
+//! sealed-session itself, at every level.
 
 use std::hint::black_box;
 
+use actix_web::{App, test::init_service};
 use axum::Router;
 use http::HeaderMap;
 use sealed_session::{
     Key, KeyRing, Origin, Session, Sessions,
+    actix_web::SessionMiddleware,
     axum::{Session as Extracted, SessionLayer},
 };
 
 use crate::{
     harness::Contestant,
     level::{
+        actix::{self as in_actix, Started, pages},
         axum::{self as in_axum, Visit, routes},
         headers::{self, HeadersPeer},
         ring,
@@ -26,7 +26,7 @@ use crate::{
 /// How the tables call it.
 pub const NAME: &str = "sealed-session";
 
-/// All operations at the levels value, headers and axum.
+/// All operations at all levels but the ring.
 pub fn contestants<T: Record>() -> Vec<Contestant> {
     let sessions = with_random_key::<T>();
     let ready = Session::new(T::sample());
@@ -39,6 +39,7 @@ pub fn contestants<T: Record>() -> Vec<Contestant> {
     ];
     all.extend(headers::contestants::<T>(NAME, with_random_key::<T>()));
     all.extend(in_axum::contestants::<T>(NAME, router::<T>()));
+    all.extend(in_actix::contestants::<T>(NAME, app::<T>()));
     all
 }
 
@@ -65,6 +66,13 @@ pub fn length<T: Record>() -> usize {
 /// The axum application.
 pub fn router<T: Record>() -> Router {
     routes::<T, Extracted<T>, ()>().layer(SessionLayer::new(with_random_key::<T>()))
+}
+
+/// The actix-web application.
+fn app<T: Record>() -> Started {
+    let sessions = SessionMiddleware::new(with_random_key::<T>());
+    let app = App::new().wrap(sessions).configure(pages::<T, Extracted<T>>);
+    Started::new(init_service(app))
 }
 
 fn with_random_key<T: Record>() -> Sessions<T> {
@@ -116,6 +124,16 @@ impl<T: Record> Visit<T> for Extracted<T> {
     }
 
     async fn change(mut self, edit: fn(&mut T)) {
+        edit(&mut self);
+    }
+}
+
+impl<T: Record> in_actix::Visit<T> for Extracted<T> {
+    fn read<R>(self, look: fn(&T) -> R) -> Option<R> {
+        is_restored(&self).then(|| look(&self))
+    }
+
+    fn change(mut self, edit: fn(&mut T)) {
         edit(&mut self);
     }
 }
