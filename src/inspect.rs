@@ -144,7 +144,7 @@ impl Inspection {
             }),
             idle_deadline: idle.to_time(),
             absolute_deadline: absolute.to_time(),
-            schema: stamps.schema,
+            schema: stamps.schema(),
             data_len: data.len(),
         });
         // 4. Times.

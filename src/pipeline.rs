@@ -95,8 +95,8 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
             return Err(Reason::Revoked);
         }
         // 8. Data → `T`, of this schema or an older one.
-        let upgraded = stamps.schema != self.schema;
-        let value = match stamps.schema {
+        let upgraded = stamps.schema() != self.schema;
+        let value = match stamps.schema() {
             schema if schema > self.schema => return Err(Reason::NewerSchema),
             schema if upgraded => {
                 self.upgrades.get(&schema).ok_or(Reason::OldSchema)?(&text[data.clone()])?
