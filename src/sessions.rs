@@ -198,6 +198,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
             if changes.touched && !ignored { Some(self.inner.draft(&session, now)?) } else { None };
 
         // 2. Must it be written?
+        let caching = response::caching(headers);
         let decision = Facts {
             origin,
             cookies: session.cookies,
@@ -209,7 +210,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
                 || origin == Origin::Restored
                     && session.clocks.renewal_due(&self.inner.policy, now),
             late: now.seconds_since(session.now) > decision::LATE_AFTER_SECONDS,
-            caching: response::caching(headers),
+            caching,
         }
         .decide();
 
@@ -232,8 +233,8 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
 
         // 4. Whatever was said, no cache may hand it to somebody else.
         match saved {
-            Saved::Written | Saved::Removed => response::keep_private(headers),
-            Saved::Unchanged | Saved::Deferred => response::mark_read(headers),
+            Saved::Written | Saved::Removed => response::keep_private(headers, caching),
+            Saved::Unchanged | Saved::Deferred => response::mark_read(headers, caching),
         }
         response::vary_by_cookie(headers);
         Ok(saved)
