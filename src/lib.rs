@@ -10,7 +10,7 @@
 //!
 //! 1. Derive `Serialize`, `Deserialize` and `Default` for what you want to remember.
 //! 2. Make one [`Sessions`] at start, from a [`KeyRing`].
-//! 3. Use an adapter (feature `axum`: [`axum`]; `actix-web`: [`actix_web`]; any tower stack: [`tower`]), or call
+//! 3. Use an adapter (feature `axum`: [`axum`]; `actix-web`: [`actix_web`]; `poem`: [`poem`]; any tower stack: [`tower`]), or call
 //!    [`Sessions::load`] and [`Sessions::save`] with the headers of your framework.
 //!
 //! ```
@@ -75,6 +75,7 @@
 //! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |
 //! | `axum` | | [`axum::Session`] as an extractor |
 //! | `actix-web` | | [`actix_web::SessionMiddleware`], and [`actix_web::Session`] as an extractor |
+//! | `poem` | | [`poem::SessionMiddleware`], and [`poem::Session`] as an extractor |
 //! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
 //! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
@@ -114,7 +115,7 @@ mod response;
 mod session;
 mod sessions;
 mod timeouts;
-#[cfg(any(feature = "tower", feature = "actix-web"))]
+#[cfg(any(feature = "actix-web", feature = "poem", feature = "tower"))]
 mod web;
 
 pub use builder::SessionsBuilder;
@@ -131,6 +132,8 @@ pub use sessions::{Saved, Sessions};
 pub use web::actix_web;
 #[cfg(feature = "axum")]
 pub use web::axum;
+#[cfg(feature = "poem")]
+pub use web::poem;
 #[cfg(feature = "tower")]
 pub use web::tower;
 

@@ -162,7 +162,7 @@ pub(crate) fn concerns(name: &str) -> bool {
 }
 
 /// The headers of a response that takes the place of one whose session could not be saved.
-#[cfg(any(feature = "tower", feature = "actix-web"))]
+#[cfg(any(feature = "actix-web", feature = "poem", feature = "tower"))]
 pub(crate) fn of_failure() -> HeaderMap {
     HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store")), (VARY, COOKIE)])
 }

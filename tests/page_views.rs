@@ -45,6 +45,11 @@ fn with_actix_web() {
 }
 
 #[test]
+fn with_poem() {
+    counts_signs_in_greets_and_signs_out("page_views_poem");
+}
+
+#[test]
 fn with_hyper() {
     counts_signs_in_greets_and_signs_out("page_views_hyper");
 }

@@ -24,20 +24,6 @@ pub struct Session<T> {
     desk: Arc<Desk<T>>,
 }
 
-/// The session only if it came from a cookie that was accepted, for handlers that have nothing to say to
-/// a new visitor.
-#[cfg(feature = "actix-web")]
-#[derive(Debug)]
-pub struct Restored<T>(pub Option<Session<T>>);
-
-#[cfg(feature = "actix-web")]
-impl<T> Restored<T> {
-    pub(crate) fn new(session: Session<T>) -> Restored<T> {
-        let is_restored = *session.origin() == crate::session::Origin::Restored;
-        Restored(is_restored.then_some(session))
-    }
-}
-
 /// Why there is no session to be had. Both are mistakes in the program, so the message names the mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionRejection {

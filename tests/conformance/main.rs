@@ -26,4 +26,5 @@ server_passes! {
     core: reading headers deadlines visitors;
     axum: reading headers deadlines visitors extraction;
     actix_web: reading headers deadlines visitors extraction;
+    poem: reading headers deadlines visitors extraction;
 }
