@@ -230,8 +230,9 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     }
 
     /// Drops `Secure` and a `__Host-` or other prefix from the name, for plain HTTP where the browser does not
-    /// take it for secure (a phone that tests against `http://192.168.…`). Browsers and curl do take
-    /// `http://localhost` for secure: it is not needed there. Says so in the log at every start.
+    /// take it for secure (a phone that tests against `http://192.168.…`). Chromium, Firefox and curl do take
+    /// `http://localhost` and `http://127.0.0.1` for secure: they do not need it there. Says so in the log at
+    /// every start.
     pub fn insecure_for_development(mut self) -> Self {
         self.insecure = true;
         self

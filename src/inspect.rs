@@ -9,12 +9,10 @@ use crate::instant::Instant;
 use crate::key::KeyId;
 use crate::key_ring::{KeyRing, KeyState, Opening};
 use crate::payload;
+use crate::pipeline::COOKIE_LIMIT;
 use crate::timeouts::{Policy, Timeouts};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
-
-/// Browsers must store this many bytes of name and value, and store no more.
-const COOKIE_LIMIT: usize = 4096;
 
 /// What the server that a value is meant for would know.
 #[derive(Debug, Clone)]
@@ -144,7 +142,7 @@ impl Inspection {
             }),
             idle_deadline: idle.to_time(),
             absolute_deadline: absolute.to_time(),
-            schema: stamps.schema,
+            schema: stamps.schema(),
             data_len: data.len(),
         });
         // 4. Times.

@@ -10,7 +10,7 @@
 //!
 //! 1. Derive `Serialize`, `Deserialize` and `Default` for what you want to remember.
 //! 2. Make one [`Sessions`] at start, from a [`KeyRing`].
-//! 3. Use an adapter (feature `axum`: [`axum`]; any tower stack: [`tower`]), or call
+//! 3. Use an adapter (feature `axum`: [`axum`]; `actix-web`: [`actix_web`]; any tower stack: [`tower`]), or call
 //!    [`Sessions::load`] and [`Sessions::save`] with the headers of your framework.
 //!
 //! ```
@@ -74,6 +74,7 @@
 //! | `metrics` | | counters by reason and by key id |
 //! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |
 //! | `axum` | | [`axum::Session`] as an extractor |
+//! | `actix-web` | | [`actix_web::SessionMiddleware`], and [`actix_web::Session`] as an extractor |
 //! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
 //! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
@@ -113,7 +114,7 @@ mod response;
 mod session;
 mod sessions;
 mod timeouts;
-#[cfg(feature = "tower")]
+#[cfg(any(feature = "tower", feature = "actix-web"))]
 mod web;
 
 pub use builder::SessionsBuilder;
@@ -123,8 +124,11 @@ pub use key::{Key, KeyId};
 #[cfg(feature = "key-file")]
 pub use key_file::KeyFile;
 pub use key_ring::{DatedKey, KeyRing, KeyState};
+pub use pipeline::COOKIE_LIMIT;
 pub use session::{Origin, Session};
 pub use sessions::{Saved, Sessions};
+#[cfg(feature = "actix-web")]
+pub use web::actix_web;
 #[cfg(feature = "axum")]
 pub use web::axum;
 #[cfg(feature = "tower")]

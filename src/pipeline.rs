@@ -19,8 +19,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use time::OffsetDateTime;
 
-/// Browsers must store this many bytes of name and value (RFC 6265bis §5.6), and store no more.
-const COOKIE_LIMIT: usize = 4096;
+/// What name, `=` and value of a cookie may have together, in bytes: 4096. Browsers must store as much
+/// (RFC 6265bis §5.6), and do not store more.
+pub const COOKIE_LIMIT: usize = 4096;
 
 /// How a `Sessions` was configured, and the few things that change while it serves.
 pub(crate) struct Inner<T> {
@@ -49,8 +50,11 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
     /// Value → session, or the first check that it failed.
     pub(crate) fn open(&self, value: &[u8], now: Instant) -> Result<Session<T>, Reason> {
         let mut sealed_by = SealedBy::Unread;
-        self.check_and_open(value, now, &mut sealed_by)
-            .inspect_err(|reason| report::rejected(*reason, sealed_by))
+        let result = self.check_and_open(value, now, &mut sealed_by);
+        if let Err(reason) = result {
+            report::rejected(reason, sealed_by);
+        }
+        result
     }
 
     fn check_and_open(
@@ -91,8 +95,8 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
             return Err(Reason::Revoked);
         }
         // 8. Data → `T`, of this schema or an older one.
-        let upgraded = stamps.schema != self.schema;
-        let value = match stamps.schema {
+        let upgraded = stamps.schema() != self.schema;
+        let value = match stamps.schema() {
             schema if schema > self.schema => return Err(Reason::NewerSchema),
             schema if upgraded => {
                 self.upgrades.get(&schema).ok_or(Reason::OldSchema)?(&text[data.clone()])?

@@ -116,7 +116,7 @@ pub(crate) enum Caching {
 /// Reads what the handler said. A header for content delivery networks alone (RFC 9213) goes before
 /// `Cache-Control` there, so it must forbid storing as well.
 pub(crate) fn caching(headers: &HeaderMap) -> Caching {
-    let mut targeted = headers.iter().filter(|(name, _)| is_targeted(name)).peekable();
+    let mut targeted = headers.iter().filter(|(name, _)| is_targeted(name.as_str())).peekable();
     if headers.contains_key(CACHE_CONTROL) {
         let general = headers.get_all(CACHE_CONTROL).iter().any(forbids_sharing);
         if general && targeted.all(|(_, value)| forbids_sharing(value)) {
@@ -132,8 +132,7 @@ pub(crate) fn caching(headers: &HeaderMap) -> Caching {
 }
 
 /// `CDN-Cache-Control`, its variants with a vendor's name in front, and `Surrogate-Control`.
-fn is_targeted(name: &HeaderName) -> bool {
-    let name = name.as_str();
+fn is_targeted(name: &str) -> bool {
     name.ends_with("cdn-cache-control") || name == "surrogate-control"
 }
 
@@ -156,9 +155,21 @@ fn forbids_sharing(value: &HeaderValue) -> bool {
     })
 }
 
-/// Keeps a response with our cookie on it out of every shared cache.
-pub(crate) fn keep_private(headers: &mut HeaderMap) {
-    match caching(headers) {
+/// The headers that are read or written here, for adapters that have to copy them.
+#[cfg(feature = "actix-web")]
+pub(crate) fn concerns(name: &str) -> bool {
+    matches!(name, "cache-control" | "expires" | "set-cookie" | "vary") || is_targeted(name)
+}
+
+/// The headers of a response that takes the place of one whose session could not be saved.
+#[cfg(any(feature = "tower", feature = "actix-web"))]
+pub(crate) fn of_failure() -> HeaderMap {
+    HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store")), (VARY, COOKIE)])
+}
+
+/// Keeps a response with our cookie on it out of every shared cache. `caching` is what the handler said.
+pub(crate) fn keep_private(headers: &mut HeaderMap, caching: Caching) {
+    match caching {
         Caching::Private => {}
         Caching::Unset => {
             headers.insert(CACHE_CONTROL, PRIVATE_NO_STORE);
@@ -167,7 +178,7 @@ pub(crate) fn keep_private(headers: &mut HeaderMap) {
             headers.insert(CACHE_CONTROL, PRIVATE_NO_STORE);
             headers.remove(EXPIRES);
             let targeted: Vec<HeaderName> =
-                headers.keys().filter(|name| is_targeted(name)).cloned().collect();
+                headers.keys().filter(|name| is_targeted(name.as_str())).cloned().collect();
             for name in targeted {
                 headers.remove(name);
             }
@@ -175,9 +186,9 @@ pub(crate) fn keep_private(headers: &mut HeaderMap) {
     }
 }
 
-/// Marks a response whose session was read and not written.
-pub(crate) fn mark_read(headers: &mut HeaderMap) {
-    if caching(headers) == Caching::Unset {
+/// Marks a response whose session was read and not written. `caching` is what the handler said.
+pub(crate) fn mark_read(headers: &mut HeaderMap, caching: Caching) {
+    if caching == Caching::Unset {
         headers.insert(CACHE_CONTROL, PRIVATE);
     }
 }
@@ -273,7 +284,7 @@ mod tests {
     #[test]
     fn keeping_private_says_so_where_nothing_was_said() {
         let mut unset = headers(&[]);
-        keep_private(&mut unset);
+        keep_private(&mut unset, Caching::Unset);
         assert_eq!(lines(&unset), [("cache-control", "private, no-store")]);
     }
 
@@ -281,7 +292,7 @@ mod tests {
     fn keeping_private_respects_a_private_response() {
         let before = headers(&[("cache-control", "private, max-age=60"), ("expires", "0")]);
         let mut after = before.clone();
-        keep_private(&mut after);
+        keep_private(&mut after, caching(&before));
         assert_eq!(after, before);
     }
 
@@ -296,18 +307,18 @@ mod tests {
             ("surrogate-control", "max-age=60"),
             ("etag", "x"),
         ]);
-        keep_private(&mut shared);
+        keep_private(&mut shared, Caching::Shared);
         assert_eq!(lines(&shared), [("cache-control", "private, no-store"), ("etag", "x")]);
     }
 
     #[test]
     fn a_session_that_was_read_is_private_where_nothing_was_said() {
         let mut unset = headers(&[]);
-        mark_read(&mut unset);
+        mark_read(&mut unset, Caching::Unset);
         assert_eq!(lines(&unset), [("cache-control", "private")]);
         for said in [("cache-control", "max-age=60"), ("expires", "0")] {
             let mut headers = headers(&[said]);
-            mark_read(&mut headers);
+            mark_read(&mut headers, Caching::Shared);
             assert_eq!(lines(&headers), [said]);
         }
     }

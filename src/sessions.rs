@@ -10,7 +10,7 @@ use crate::pipeline::Inner;
 use crate::report::{self, SealedBy};
 use crate::response;
 use crate::session::{Cookies, Origin, Session};
-use http::HeaderMap;
+use http::header::{COOKIE, HeaderMap, HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::sync::Arc;
@@ -91,6 +91,18 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// Only if the application's own `upgrade` or `revoked` does.
     pub fn load_at(&self, headers: &HeaderMap, now: OffsetDateTime) -> Session<T>
+    where
+        T: Default,
+    {
+        self.load_cookies(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes), now)
+    }
+
+    /// [`load_at`](Sessions::load_at) for adapters whose framework has header types of its own.
+    pub(crate) fn load_cookies<'h>(
+        &self,
+        headers: impl Iterator<Item = &'h [u8]>,
+        now: OffsetDateTime,
+    ) -> Session<T>
     where
         T: Default,
     {
@@ -186,6 +198,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
             if changes.touched && !ignored { Some(self.inner.draft(&session, now)?) } else { None };
 
         // 2. Must it be written?
+        let caching = response::caching(headers);
         let decision = Facts {
             origin,
             cookies: session.cookies,
@@ -197,7 +210,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
                 || origin == Origin::Restored
                     && session.clocks.renewal_due(&self.inner.policy, now),
             late: now.seconds_since(session.now) > decision::LATE_AFTER_SECONDS,
-            caching: response::caching(headers),
+            caching,
         }
         .decide();
 
@@ -220,8 +233,8 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
 
         // 4. Whatever was said, no cache may hand it to somebody else.
         match saved {
-            Saved::Written | Saved::Removed => response::keep_private(headers),
-            Saved::Unchanged | Saved::Deferred => response::mark_read(headers),
+            Saved::Written | Saved::Removed => response::keep_private(headers, caching),
+            Saved::Unchanged | Saved::Deferred => response::mark_read(headers, caching),
         }
         response::vary_by_cookie(headers);
         Ok(saved)
@@ -301,6 +314,11 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         let time = ring.reject_created_before_millis();
         self.inner.reject_created_before.fetch_max(time, Ordering::Relaxed);
         self.inner.ring.store(Arc::new(ring));
+    }
+
+    /// The cookie's name as it is sent.
+    pub fn cookie_name(&self) -> &str {
+        &self.inner.name
     }
 
     /// Whether a cookie named a key outside the ring since this was last asked.

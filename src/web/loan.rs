@@ -24,6 +24,20 @@ pub struct Session<T> {
     desk: Arc<Desk<T>>,
 }
 
+/// The session only if it came from a cookie that was accepted, for handlers that have nothing to say to
+/// a new visitor.
+#[cfg(feature = "actix-web")]
+#[derive(Debug)]
+pub struct Restored<T>(pub Option<Session<T>>);
+
+#[cfg(feature = "actix-web")]
+impl<T> Restored<T> {
+    pub(crate) fn new(session: Session<T>) -> Restored<T> {
+        let is_restored = *session.origin() == crate::session::Origin::Restored;
+        Restored(is_restored.then_some(session))
+    }
+}
+
 /// Why there is no session to be had. Both are mistakes in the program, so the message names the mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionRejection {
@@ -55,7 +69,7 @@ impl fmt::Display for SessionRejection {
             Cause::Held => write!(
                 f,
                 "the session of type `{name}` is still held by somebody else: call `drop(session)` \
-                 before `next.run(request)`, or write a `CurrentUser` extractor that takes what it \
+                 before the request goes on (`next.run(request)` or the like), or write a `CurrentUser` extractor that takes what it \
                  needs and gives the session back"
             ),
         }
@@ -64,7 +78,8 @@ impl fmt::Display for SessionRejection {
 
 impl std::error::Error for SessionRejection {}
 
-/// Where one request's session is, kept by the middleware and by whoever borrows from it.
+/// Where one request's session is, kept by the middleware, by the request (which carries it to the
+/// handlers) and by whoever borrows from it.
 pub(crate) struct Desk<T> {
     sessions: Sessions<T>,
     /// Locked only to move a session in or out, never while a handler runs.
@@ -94,10 +109,10 @@ impl<T> Desk<T> {
 }
 
 impl<T: Serialize + DeserializeOwned + Default> Desk<T> {
-    /// Lends the session, loading it at the first time.
+    /// Lends the session. `load` is called at the first time only.
     pub(crate) fn lend(
         self: Arc<Self>,
-        headers: &HeaderMap,
+        load: impl FnOnce(&Sessions<T>) -> crate::Session<T>,
     ) -> Result<Session<T>, SessionRejection> {
         let mut state = self.state();
         if matches!(*state, State::Held | State::Closed) {
@@ -109,33 +124,45 @@ impl<T: Serialize + DeserializeOwned + Default> Desk<T> {
         let mut loan = Session { session: None, desk: self };
         loan.session = Some(match before {
             State::Returned(session) => session,
-            _ => loan.desk.sessions.load(headers),
+            _ => load(&loan.desk.sessions),
         });
         Ok(loan)
     }
 
-    /// Saves what was returned into the response's headers.
-    pub(crate) fn close(&self, headers: &mut HeaderMap) -> Result<(), EncodeError> {
-        let before = mem::replace(&mut *self.state(), State::Closed);
-        match before {
-            State::Unread | State::Closed => Ok(()),
-            State::Returned(session) => match self.sessions.save(session, headers) {
-                Ok(_) => Ok(()),
-                Err(error) => {
-                    report::save_failed(&error);
-                    Err(error)
-                }
-            },
-            State::Held => {
+    /// Ends the lending, for the response is ready. `None` if nobody asked for the session: the
+    /// response is left alone then.
+    pub(crate) fn close(&self) -> Option<Closing<'_, T>> {
+        match mem::replace(&mut *self.state(), State::Closed) {
+            State::Unread | State::Closed => None,
+            State::Returned(session) => Some(Closing::Returned(&self.sessions, session)),
+            State::Held => Some(Closing::Held),
+            State::Discarded => Some(Closing::Discarded),
+        }
+    }
+}
+
+/// What is left to do for a response that depended on the session.
+pub(crate) enum Closing<'d, T> {
+    Returned(&'d Sessions<T>, crate::Session<T>),
+    Held,
+    Discarded,
+}
+
+impl<T: Serialize + DeserializeOwned + Default> Closing<'_, T> {
+    /// Saves what was returned into the response's headers. After an error nothing of the handler's
+    /// response may be sent, but an empty one with the headers [`response::of_failure`].
+    pub(crate) fn save(self, headers: &mut HeaderMap) -> Result<(), EncodeError> {
+        match self {
+            Closing::Returned(sessions, session) => {
+                sessions.save(session, headers).inspect_err(report::save_failed)?;
+            }
+            Closing::Held => {
                 report::still_held(type_name::<T>());
                 response::vary_by_cookie(headers);
-                Ok(())
             }
-            State::Discarded => {
-                response::vary_by_cookie(headers);
-                Ok(())
-            }
+            Closing::Discarded => response::vary_by_cookie(headers),
         }
+        Ok(())
     }
 }
 

@@ -33,7 +33,6 @@ pub use super::loan::{Session, SessionRejection};
 use super::loan::Desk;
 use crate::response;
 use crate::sessions::Sessions;
-use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use serde::{Serialize, de::DeserializeOwned};
@@ -97,15 +96,6 @@ impl<S: fmt::Debug, T> fmt::Debug for SessionService<S, T> {
     }
 }
 
-/// What a request carries to its handlers.
-pub(crate) struct Ticket<T>(Arc<Desk<T>>);
-
-impl<T> Clone for Ticket<T> {
-    fn clone(&self) -> Ticket<T> {
-        Ticket(Arc::clone(&self.0))
-    }
-}
-
 impl<S, T, RequestBody, ResponseBody> Service<Request<RequestBody>> for SessionService<S, T>
 where
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
@@ -122,7 +112,7 @@ where
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
         let desk = Desk::new(self.sessions.clone());
-        request.extensions_mut().insert(Ticket(Arc::clone(&desk)));
+        request.extensions_mut().insert(Arc::clone(&desk));
         ResponseFuture { inner: self.inner.call(request), desk }
     }
 }
@@ -147,7 +137,9 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(context))?;
-        if this.desk.close(response.headers_mut()).is_err() {
+        if let Some(closing) = this.desk.close()
+            && closing.save(response.headers_mut()).is_err()
+        {
             response = failed();
         }
         Poll::Ready(Ok(response))
@@ -158,8 +150,7 @@ where
 fn failed<Body: Default>() -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response::vary_by_cookie(response.headers_mut());
+    *response.headers_mut() = response::of_failure();
     response
 }
 
@@ -178,7 +169,7 @@ impl<T: Serialize + DeserializeOwned + Default + Send + 'static> Session<T> {
         extensions: &Extensions,
         headers: &HeaderMap,
     ) -> Result<Session<T>, SessionRejection> {
-        let ticket: &Ticket<T> = extensions.get().ok_or_else(SessionRejection::no_layer::<T>)?;
-        Arc::clone(&ticket.0).lend(headers)
+        let desk: &Arc<Desk<T>> = extensions.get().ok_or_else(SessionRejection::no_layer::<T>)?;
+        Arc::clone(desk).lend(|sessions| sessions.load(headers))
     }
 }

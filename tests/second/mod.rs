@@ -178,7 +178,7 @@ fn read_varint(bytes: &mut &[u8]) -> Option<u32> {
 /// The marker, and zeros up to a multiple of `padding`.
 pub(crate) fn pad(mut body: Vec<u8>, padding: usize) -> Vec<u8> {
     body.push(0x80);
-    while body.len() % padding != 0 {
+    while !body.len().is_multiple_of(padding) {
         body.push(0);
     }
     body

@@ -1,0 +1,101 @@
+//! A page that counts your visits and knows your name, and a server that remembers nothing.
+//!
+//! ```text
+//! cargo run --example page_views               # then open http://localhost:3000
+//! cargo run --example page_views -- new-key    # prints a key for SESSION_KEYS
+//! ```
+//!
+//! | variable | meaning |
+//! | --- | --- |
+//! | `SESSION_KEYS` | keys, separated by commas: the first seals, all open; without it a fresh key is made |
+//! | `ADDR` | where to listen; `127.0.0.1:3000` if not set |
+//! | `INSECURE=1` | cookies without `Secure`, for a browser that takes this address for insecure |
+//! | `RUST_LOG` | what to log; `debug` also shows why cookies were rejected |
+
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use axum::extract::{Query, State};
+use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::{Router, routing::get};
+use sealed_session::Sessions;
+use sealed_session::axum::{Session, SessionLayer};
+use serde::Deserialize;
+use shared::Visit;
+use std::error::Error;
+use time::Duration;
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt::init();
+    let settings = shared::settings_or_exit();
+
+    // 1. What a session is, and how long it lives.
+    let mut builder = Sessions::<Visit>::builder("page_views", settings.keys)
+        .idle_timeout(Duration::minutes(15))
+        .absolute_timeout(Duration::hours(8));
+    if settings.insecure {
+        builder = builder.insecure_for_development();
+    }
+    let sessions = builder.build()?;
+
+    // 2. The layer gives sessions to the handlers and saves them with the response. (The state is
+    //    only here for the page to show what is in the cookie.)
+    let app = Router::new()
+        .route("/", get(home))
+        .route("/login", get(login))
+        .route("/logout", get(logout))
+        .with_state(sessions.clone())
+        .layer(SessionLayer::new(sessions));
+
+    let addr = settings.addr;
+    let listener =
+        TcpListener::bind(&addr).await.map_err(|error| format!("ADDR={addr}: {error}"))?;
+    tracing::info!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).with_graceful_shutdown(ctrl_c()).await?;
+    Ok(())
+}
+
+/// Counts the visit.
+async fn home(
+    State(sessions): State<Sessions<Visit>>,
+    headers: HeaderMap,
+    mut session: Session<Visit>,
+) -> Result<Response, StatusCode> {
+    session.page_views += 1;
+
+    if !headers.get(ACCEPT).is_some_and(|accept| shared::wants_html(accept.as_bytes())) {
+        return Ok(shared::line(&session).into_response());
+    }
+    let page = shared::page(&sessions, &session).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(([(CONTENT_SECURITY_POLICY, shared::CONTENT_POLICY)], Html(page)).into_response())
+}
+
+#[derive(Deserialize)]
+struct Login {
+    #[serde(default)]
+    username: String,
+}
+
+/// Signs in whoever gives a name. A real sign-in is a POST with a password and a CSRF token.
+async fn login(mut session: Session<Visit>, Query(login): Query<Login>) -> Redirect {
+    if let Some(name) = shared::clean_name(&login.username) {
+        // A new id at sign-in: a session planted before it does not become a signed-in one.
+        session.renew();
+        session.user = Some(name);
+    }
+    Redirect::to("/")
+}
+
+/// Forgets everything.
+async fn logout(mut session: Session<Visit>) -> Redirect {
+    session.destroy();
+    Redirect::to("/")
+}
+
+async fn ctrl_c() {
+    tokio::signal::ctrl_c().await.expect("ctrl-c can be waited for");
+}

@@ -1,0 +1,69 @@
+//! The page of `page_views` with hyper and no framework: the bare `load` and `save`. Settings as there.
+//!
+//! ```text
+//! cargo run --example page_views_hyper    # then open http://localhost:3000
+//! ```
+
+mod pages;
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, HeaderValue};
+use hyper::{Request, Response, StatusCode, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use sealed_session::{Session, Sessions};
+use shared::Visit;
+use std::{convert::Infallible, error::Error};
+use time::Duration;
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt::init();
+    let settings = shared::settings_or_exit();
+    let mut builder = Sessions::<Visit>::builder("page_views", settings.keys)
+        .idle_timeout(Duration::minutes(15))
+        .absolute_timeout(Duration::hours(8));
+    if settings.insecure {
+        builder = builder.insecure_for_development();
+    }
+    let sessions = builder.build()?;
+
+    let listener = TcpListener::bind(&settings.addr).await?;
+    tracing::info!("listening on http://{}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let sessions = sessions.clone();
+        let service = service_fn(move |request| {
+            let response = answer(&sessions, request).unwrap_or_else(|error| failed(&*error));
+            async { Ok::<_, Infallible>(response) }
+        });
+        // An error here is a visitor who went away.
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+fn answer(
+    sessions: &Sessions<Visit>,
+    request: Request<Incoming>,
+) -> Result<Response<String>, Box<dyn Error>> {
+    let Some(page) = pages::find(request.uri().path()) else {
+        let mut response = Response::new(String::new());
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        return Ok(response);
+    };
+    let mut session: Session<Visit> = sessions.load(request.headers());
+    let mut response = page(sessions, &mut session, &request)?;
+    sessions.save(session, response.headers_mut())?;
+    Ok(response)
+}
+
+/// Nothing of the page is left, for it may show what could not be saved.
+fn failed(error: &dyn Error) -> Response<String> {
+    tracing::error!(%error, "no page");
+    let mut response = Response::new(String::new());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

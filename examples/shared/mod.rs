@@ -1,0 +1,93 @@
+//! What the page_views examples of all frameworks have in common.
+
+mod page;
+
+pub(crate) use page::{CONTENT_POLICY, page};
+
+use sealed_session::{Key, KeyError, KeyRing};
+use serde::{Deserialize, Serialize};
+use std::env;
+use std::process::exit;
+
+/// The whole session.
+#[derive(Serialize, Deserialize, Default)]
+pub(crate) struct Visit {
+    pub(crate) page_views: u32,
+    pub(crate) user: Option<String>,
+}
+
+/// What the environment says.
+pub(crate) struct Settings {
+    pub(crate) keys: KeyRing,
+    pub(crate) addr: String,
+    pub(crate) insecure: bool,
+}
+
+/// Reads the settings. A wrong key ends the process with code 2, and so does an unknown argument;
+/// `new-key` prints a key and ends it too.
+pub(crate) fn settings_or_exit() -> Settings {
+    match env::args().nth(1).as_deref() {
+        None => {}
+        Some("new-key") => {
+            println!("{}", *Key::generate().to_text());
+            exit(0);
+        }
+        Some(other) => {
+            eprintln!("unknown argument `{other}`: there is only `new-key`");
+            exit(2);
+        }
+    }
+    let keys = keys().unwrap_or_else(|error| {
+        eprintln!("SESSION_KEYS: {error}");
+        exit(2);
+    });
+    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    Settings { keys, addr, insecure: insecure() }
+}
+
+fn keys() -> Result<KeyRing, KeyError> {
+    if env::var_os("SESSION_KEYS").is_some() {
+        return KeyRing::from_env("SESSION_KEYS");
+    }
+    tracing::warn!(
+        "SESSION_KEYS is not set: this process made a key for itself, so sessions will not outlive \
+         it. A key that lasts: export SESSION_KEYS=$(cargo run -q --example {} -- new-key)",
+        env!("CARGO_BIN_NAME")
+    );
+    Ok(KeyRing::new(Key::generate()))
+}
+
+fn insecure() -> bool {
+    env::var("INSECURE").is_ok_and(|value| value == "1")
+}
+
+/// Whether this `Accept` header is a browser's, who wants a page and not a line.
+pub(crate) fn wants_html(accept: &[u8]) -> bool {
+    String::from_utf8_lossy(accept).to_ascii_lowercase().contains("text/html")
+}
+
+/// The page for curl.
+pub(crate) fn line(visit: &Visit) -> String {
+    let times = counted(visit.page_views, "time");
+    match &visit.user {
+        Some(name) => format!("You visited this page {times}, {name}.\n"),
+        None => format!("You visited this page {times}.\n"),
+    }
+}
+
+fn counted(count: u32, unit: &str) -> String {
+    format!("{count} {}", plural(count, unit))
+}
+
+fn plural(count: u32, unit: &str) -> String {
+    format!("{unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A name to greet somebody by, if there is one in `text`. It is cut, for a cookie holds only 4096
+/// bytes: a session that does not fit is not saved, and its visitor gets a 500.
+pub(crate) fn clean_name(text: &str) -> Option<String> {
+    const MOST_CHARACTERS: usize = 100;
+    let visible: String = text.chars().filter(|c| !c.is_control()).collect();
+    let name: String = visible.trim().chars().take(MOST_CHARACTERS).collect();
+    (!name.is_empty()).then_some(name)
+}

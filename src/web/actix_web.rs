@@ -1,0 +1,305 @@
+//! The session as middleware and extractor for actix-web 4 (feature `actix-web`).
+//!
+//! ```
+//! use actix_web::{App, web};
+//! use sealed_session::actix_web::{Session, SessionMiddleware};
+//! # use sealed_session::{Key, KeyRing, Sessions};
+//!
+//! #[derive(serde::Serialize, serde::Deserialize, Default)]
+//! struct Visit { page_views: u32 }
+//!
+//! async fn home(mut session: Session<Visit>) -> String {
+//!     session.page_views += 1;
+//!     format!("You visited this page {} times", session.page_views)
+//! }
+//!
+//! # let sessions: Sessions<Visit> = Sessions::builder("shop", KeyRing::new(Key::generate())).build()?;
+//! let app = App::new().route("/", web::get().to(home)).wrap(SessionMiddleware::new(sessions));
+//! # Ok::<(), sealed_session::ConfigError>(())
+//! ```
+//!
+//! | event | outcome |
+//! | --- | --- |
+//! | the handler does not extract it | nothing is decrypted, the response is left alone |
+//! | the handler or a middleware inside returns an error or a 5xx | saved like any other |
+//! | the handler panics | changes discarded, no cookie (actix-web closes the connection) |
+//! | extracted while another extraction of it is alive, or no middleware | 500 that names the type and the mend |
+//! | extracted, dropped, extracted again (a middleware, then the handler) | works, and is decrypted once |
+//! | still held when the response is ready (streaming body, spawned task) | error event, not saved, `Vary` set |
+//! | saving fails | error event, 500 without any of the session in it |
+//! | [`Restored<T>`](Restored) | `Some` only for a session that came from an accepted cookie |
+//! | two middlewares, two types | independent; of two of one type the inner one wins |
+//!
+//! **`Option<Session<T>>` is not what it is for axum.** actix-web itself defines it for every extractor, as
+//! `None` when extraction fails. Extraction here fails for mistakes in the program only, so it would be `Some`
+//! for every visitor and hide a middleware that was forgotten. Take [`Restored`]:
+//!
+//! ```
+//! use sealed_session::actix_web::Restored;
+//! # #[derive(serde::Serialize, serde::Deserialize, Default)]
+//! # struct Visit { page_views: u32 }
+//!
+//! async fn views(Restored(session): Restored<Visit>) -> String {
+//!     match session {
+//!         Some(session) => format!("{} times", session.page_views),
+//!         None => "never".to_owned(),
+//!     }
+//! }
+//! # let _ = actix_web::web::get().to(views);
+//! ```
+//!
+//! # Middleware that looks at the session
+//!
+//! Only one can hold the session at a time, so middleware lets go of it before the handler runs:
+//!
+//! ```
+//! use actix_web::body::MessageBody;
+//! use actix_web::dev::{ServiceRequest, ServiceResponse};
+//! use actix_web::{Error, error::ErrorUnauthorized, middleware::Next};
+//! use sealed_session::actix_web::Session;
+//! # #[derive(serde::Serialize, serde::Deserialize, Default)]
+//! # struct Visit { user: Option<String> }
+//!
+//! async fn signed_in_only<B: MessageBody>(
+//!     session: Session<Visit>,
+//!     request: ServiceRequest,
+//!     next: Next<B>,
+//! ) -> Result<ServiceResponse<B>, Error> {
+//!     if session.user.is_none() {
+//!         return Err(ErrorUnauthorized("sign in first"));
+//!     }
+//!     drop(session);
+//!     next.call(request).await
+//! }
+//! # let _ = actix_web::App::new().wrap(actix_web::middleware::from_fn(signed_in_only));
+//! ```
+//!
+//! Or an extractor takes what it needs and gives the session back:
+//!
+//! ```
+//! use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::ErrorUnauthorized};
+//! use sealed_session::actix_web::Session;
+//! use std::future::{Ready, ready};
+//! # #[derive(serde::Serialize, serde::Deserialize, Default)]
+//! # struct Visit { user: Option<String> }
+//!
+//! struct CurrentUser(String);
+//!
+//! impl FromRequest for CurrentUser {
+//!     type Error = Error;
+//!     type Future = Ready<Result<Self, Error>>;
+//!
+//!     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+//!         let session = Session::<Visit>::extract(request).into_inner().map_err(Error::from);
+//!         let user = session.map(|session| session.user.clone());
+//!         ready(user.and_then(|user| {
+//!             user.map(CurrentUser).ok_or_else(|| ErrorUnauthorized("sign in first"))
+//!         }))
+//!     }
+//! }
+//! ```
+
+pub use super::loan::{Restored, Session, SessionRejection};
+
+use super::loan::Desk;
+use crate::error::EncodeError;
+use crate::response;
+use crate::sessions::Sessions;
+use ::actix_web::body::{EitherBody, MessageBody};
+use ::actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
+use ::actix_web::error::InternalError;
+use ::actix_web::http::StatusCode;
+use ::actix_web::http::header::{self as actix, HeaderMap};
+use ::actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use pin_project_lite::pin_project;
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt;
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use time::OffsetDateTime;
+
+/// Gives the handlers inside it the session, and saves it with the response.
+///
+/// Middlewares of two types are independent. Of two of one type the inner one wins: for two sessions of one
+/// shape, wrap one in a type of its own.
+pub struct SessionMiddleware<T> {
+    sessions: Sessions<T>,
+}
+
+impl<T> SessionMiddleware<T> {
+    /// A middleware over these sessions.
+    pub fn new(sessions: Sessions<T>) -> SessionMiddleware<T> {
+        SessionMiddleware { sessions }
+    }
+}
+
+impl<T> Clone for SessionMiddleware<T> {
+    fn clone(&self) -> SessionMiddleware<T> {
+        SessionMiddleware { sessions: self.sessions.clone() }
+    }
+}
+
+impl<T> fmt::Debug for SessionMiddleware<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SessionMiddleware").field(&self.sessions).finish()
+    }
+}
+
+impl<S, T, Body> Transform<S, ServiceRequest> for SessionMiddleware<T>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<Body>, Error = Error>,
+    T: Serialize + DeserializeOwned + Default + 'static,
+    Body: MessageBody,
+{
+    type Response = ServiceResponse<EitherBody<Body, ()>>;
+    type Error = Error;
+    type InitError = ();
+    type Transform = SessionService<S, T>;
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        ready(Ok(SessionService { inner, sessions: self.sessions.clone() }))
+    }
+}
+
+/// What [`SessionMiddleware`] makes of a service.
+pub struct SessionService<S, T> {
+    inner: S,
+    sessions: Sessions<T>,
+}
+
+impl<S: fmt::Debug, T> fmt::Debug for SessionService<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SessionService").field(&self.inner).field(&self.sessions).finish()
+    }
+}
+
+impl<S, T, Body> Service<ServiceRequest> for SessionService<S, T>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<Body>, Error = Error>,
+    T: Serialize + DeserializeOwned + Default + 'static,
+    Body: MessageBody,
+{
+    type Response = ServiceResponse<EitherBody<Body, ()>>;
+    type Error = Error;
+    type Future = ResponseFuture<S::Future, T>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let desk = Desk::new(self.sessions.clone());
+        request.extensions_mut().insert(Arc::clone(&desk));
+        ResponseFuture { inner: self.inner.call(request), desk }
+    }
+}
+
+pin_project! {
+    /// The response, with the session saved into its headers.
+    pub struct ResponseFuture<F, T> {
+        #[pin]
+        inner: F,
+        desk: Arc<Desk<T>>,
+    }
+}
+
+impl<F, T, Body> Future for ResponseFuture<F, T>
+where
+    F: Future<Output = Result<ServiceResponse<Body>, Error>>,
+    T: Serialize + DeserializeOwned + Default,
+    Body: MessageBody,
+{
+    type Output = Result<ServiceResponse<EitherBody<Body, ()>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let result = ready!(this.inner.poll(context));
+        let Some(closing) = this.desk.close() else {
+            return Poll::Ready(result.map(ServiceResponse::map_into_left_body));
+        };
+        let save = |headers: &mut HeaderMap| on_copies(headers, |copies| closing.save(copies));
+        Poll::Ready(match result {
+            Ok(mut response) => Ok(match save(response.headers_mut()) {
+                Ok(()) => response.map_into_left_body(),
+                Err(_) => response.into_response(failed()).map_into_right_body(),
+            }),
+            // From a middleware inside: the response is made here, for it to carry the session.
+            Err(error) => {
+                let mut response = error.error_response();
+                if save(response.headers_mut()).is_err() {
+                    response = failed().map_into_boxed_body();
+                }
+                Err(InternalError::from_response(error, response).into())
+            }
+        })
+    }
+}
+
+/// What is sent where a session cannot be saved: nothing of the handler's response is left.
+fn failed() -> HttpResponse<()> {
+    let mut response = HttpResponse::with_body(StatusCode::INTERNAL_SERVER_ERROR, ());
+    append(&response::of_failure(), response.headers_mut());
+    response
+}
+
+/// actix-web's headers are of types of their own. Those that `save` looks at are copied there and back, with all
+/// values of each.
+fn on_copies(
+    headers: &mut HeaderMap,
+    save: impl FnOnce(&mut http::HeaderMap) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    let is_ours = |name: &actix::HeaderName| response::concerns(name.as_str());
+    let mut copies = http::HeaderMap::new();
+    for (name, value) in headers.iter().filter(|(name, _)| is_ours(name)) {
+        let name = http::HeaderName::from_bytes(name.as_ref()).expect(SAME_RULES);
+        copies.append(name, http::HeaderValue::from_bytes(value.as_bytes()).expect(SAME_RULES));
+    }
+    save(&mut copies)?;
+    headers.retain(|name, _| !is_ours(name));
+    append(&copies, headers);
+    Ok(())
+}
+
+/// What is a header for one of the two is one for the other.
+const SAME_RULES: &str = "both types hold any bytes that HTTP allows";
+
+fn append(copies: &http::HeaderMap, headers: &mut HeaderMap) {
+    for (name, value) in copies {
+        let name = actix::HeaderName::from_bytes(name.as_ref()).expect(SAME_RULES);
+        headers.append(name, actix::HeaderValue::from_bytes(value.as_bytes()).expect(SAME_RULES));
+    }
+}
+
+fn lend<T>(request: &HttpRequest) -> Result<Session<T>, SessionRejection>
+where
+    T: Serialize + DeserializeOwned + Default + 'static,
+{
+    let desk = request.extensions().get::<Arc<Desk<T>>>().cloned();
+    desk.ok_or_else(SessionRejection::no_layer::<T>)?.lend(|sessions| {
+        let cookies = request.headers().get_all(actix::COOKIE).map(actix::HeaderValue::as_bytes);
+        sessions.load_cookies(cookies, OffsetDateTime::now_utc())
+    })
+}
+
+impl<T: Serialize + DeserializeOwned + Default + 'static> FromRequest for Session<T> {
+    type Error = SessionRejection;
+    type Future = Ready<Result<Session<T>, SessionRejection>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(lend(request))
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Default + 'static> FromRequest for Restored<T> {
+    type Error = SessionRejection;
+    type Future = Ready<Result<Restored<T>, SessionRejection>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(lend(request).map(Restored::new))
+    }
+}
+
+impl ResponseError for SessionRejection {}

@@ -1,0 +1,438 @@
+//! The examples `page_views…` as their users meet them: the built server on a real socket, and the real
+//! `curl` with its cookie jar.
+
+use sealed_session::{Key, KeyRing, Session, Sessions};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{LazyLock, mpsc};
+use std::thread;
+use std::time::Duration;
+
+/// For a server to say where it listens. On a busy machine that takes a while.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the page does, in whatever framework.
+fn counts_signs_in_greets_and_signs_out(example: &str) {
+    let server = Server::launch(&mut example_named(example));
+    let browser = Browser::new(example);
+    assert_eq!(browser.line(&server), "You visited this page 1 time.");
+    assert_eq!(browser.line(&server), "You visited this page 2 times.");
+
+    assert_eq!(browser.redirect(&server, "/login?username=Ada%20L"), "303 /");
+    assert_eq!(browser.line(&server), "You visited this page 3 times, Ada L.");
+    assert!(browser.page(&server).contains("Hello, <bdi>Ada L</bdi>!"));
+
+    assert_eq!(browser.redirect(&server, "/logout"), "303 /");
+    assert_eq!(browser.cookie(), None);
+    assert_eq!(browser.line(&server), "You visited this page 1 time.");
+
+    let missing = browser.curl(&server, "/missing", &["-o", DISCARD, "-w", "%{http_code}"]);
+    assert_eq!(missing, "404");
+}
+
+#[test]
+fn with_axum() {
+    counts_signs_in_greets_and_signs_out("page_views");
+}
+
+#[test]
+fn with_actix_web() {
+    counts_signs_in_greets_and_signs_out("page_views_actix");
+}
+
+#[test]
+fn with_hyper() {
+    counts_signs_in_greets_and_signs_out("page_views_hyper");
+}
+
+#[test]
+fn two_browsers_have_two_sessions() {
+    let server = Server::start(&[]);
+    let [ada, bob] = ["ada", "bob"].map(Browser::new);
+    ada.redirect(&server, "/login?username=Ada");
+    bob.redirect(&server, "/login?username=Bob");
+    assert_eq!(ada.line(&server), "You visited this page 1 time, Ada.");
+    assert_eq!(bob.line(&server), "You visited this page 1 time, Bob.");
+}
+
+#[test]
+fn signing_in_gives_the_session_a_new_id() {
+    let key = Key::generate();
+    let server = Server::start(&[&key]);
+    let browser = Browser::new("new-id");
+    browser.line(&server);
+    let before = browser.session(&key);
+    browser.redirect(&server, "/login?username=Ada");
+    let after = browser.session(&key);
+    assert_ne!(after.id(), before.id());
+    assert_eq!(before.user, None);
+    assert_eq!(after.user.as_deref(), Some("Ada"));
+    assert_eq!(after.page_views, before.page_views);
+}
+
+#[test]
+fn without_a_name_nobody_is_signed_in() {
+    let server = Server::start(&[]);
+    let browser = Browser::new("no-name");
+    for path in ["/login", "/login?username=", "/login?username=%20%0a"] {
+        assert_eq!(browser.redirect(&server, path), "303 /");
+        assert_eq!(browser.cookie(), None, "{path}");
+    }
+    assert_eq!(browser.line(&server), "You visited this page 1 time.");
+}
+
+#[test]
+fn a_name_is_cut_before_it_outgrows_the_cookie() {
+    let server = Server::start(&[]);
+    let browser = Browser::new("long-name");
+    let path = format!("/login?username={}", "%F0%9F%A6%80".repeat(3000));
+    assert_eq!(browser.redirect(&server, &path), "303 /");
+    let greeting = format!("You visited this page 1 time, {}.", "🦀".repeat(100));
+    assert_eq!(browser.line(&server), greeting);
+}
+
+#[test]
+fn a_name_with_markup_is_harmless() {
+    let server = Server::start(&[]);
+    let browser = Browser::new("markup");
+    browser.redirect(&server, "/login?username=%3Cscript%3E%26");
+    let page = browser.page(&server);
+    assert!(page.contains("Hello, <bdi>&lt;script&gt;&amp;</bdi>!"), "{page}");
+    assert!(!page.contains("<script"), "{page}");
+}
+
+#[test]
+fn browsers_get_a_page_and_others_a_line() {
+    let server = Server::start(&[]);
+    let browser = Browser::new("accept");
+    let content_type = |accept: &str| {
+        let accept = format!("Accept: {accept}");
+        browser.curl(&server, "/", &["-H", &accept, "-o", DISCARD, "-w", "%{content_type}"])
+    };
+    assert_eq!(content_type("text/html,application/xml;q=0.9"), "text/html; charset=utf-8");
+    assert_eq!(content_type("text/plain"), "text/plain; charset=utf-8");
+    assert_eq!(content_type("*/*"), "text/plain; charset=utf-8");
+    assert_eq!(browser.line(&server), "You visited this page 4 times.");
+}
+
+#[test]
+fn the_page_shows_what_the_browser_holds() {
+    let key = Key::generate();
+    let server = Server::start(&[&key]);
+    let browser = Browser::new("panel");
+    for origin in ["New: your browser sent no session", "Restored: your cookie was accepted"] {
+        let page = browser.page(&server);
+        let id = browser.session(&key).id();
+        let len = "__Host-session=".len() + browser.cookie().expect("there is one").len();
+        for part in [
+            origin,
+            &format!("{len} of 4096 bytes"),
+            &format!("<code>{}</code>", key.id()),
+            &format!("<code>{id}</code>"),
+            "<dt>Ends without a visit</dt><dd>in ",
+            "<dt>Ends in any case</dt><dd>in ",
+        ] {
+            assert!(page.contains(part), "no `{part}` in {page}");
+        }
+    }
+}
+
+#[test]
+fn a_tampered_cookie_makes_a_new_visitor_who_is_told_why() {
+    let server = Server::start(&[]);
+    let browser = Browser::new("tampered");
+    browser.redirect(&server, "/login?username=Ada");
+    browser.tamper();
+    let page = browser.page(&server);
+    assert!(page.contains("your cookie was not accepted: forged"), "{page}");
+    assert!(!page.contains("Ada"), "{page}");
+    assert_eq!(browser.line(&server), "You visited this page 2 times.");
+}
+
+#[test]
+fn sessions_outlive_a_restart_with_the_same_keys() {
+    let key = Key::generate();
+    let browser = Browser::new("restart");
+    browser.redirect(&Server::start(&[&key]), "/login?username=Ada");
+    let restarted = Server::start(&[&key]);
+    assert_eq!(browser.line(&restarted), "You visited this page 1 time, Ada.");
+}
+
+#[test]
+fn rotating_keys_signs_nobody_out_and_reseals() {
+    let [old, new] = [Key::generate(), Key::generate()];
+    let browser = Browser::new("rotation");
+    browser.redirect(&Server::start(&[&old]), "/login?username=Ada");
+    assert_eq!(browser.key_id(), old.id().to_bytes());
+
+    let both = Server::start(&[&new, &old]);
+    assert_eq!(browser.line(&both), "You visited this page 1 time, Ada.");
+    assert_eq!(browser.key_id(), new.id().to_bytes());
+
+    let only_new = Server::start(&[&new]);
+    assert_eq!(browser.line(&only_new), "You visited this page 2 times, Ada.");
+}
+
+#[test]
+fn dropping_the_key_of_a_cookie_signs_its_visitor_out() {
+    let [old, new] = [Key::generate(), Key::generate()];
+    let browser = Browser::new("dropped-key");
+    browser.redirect(&Server::start(&[&old]), "/login?username=Ada");
+    assert_eq!(browser.key_id(), old.id().to_bytes());
+
+    let only_new = Server::start(&[&new]);
+    assert_eq!(browser.line(&only_new), "You visited this page 1 time.");
+    assert_eq!(browser.key_id(), new.id().to_bytes());
+}
+
+#[test]
+fn without_keys_it_warns_and_tells_how_to_make_one() {
+    let server = Server::start(&[]);
+    assert!(server.log.contains("sessions will not outlive it"), "{}", server.log);
+    assert!(server.log.contains("--example page_views -- new-key"), "{}", server.log);
+
+    let printed = run(&["new-key"], None);
+    assert!(printed.status.success());
+    let key: Key = text(printed.stdout).trim().parse().expect("it prints a key");
+    let server = Server::start(&[&key]);
+    assert!(!server.log.contains("WARN"), "{}", server.log);
+}
+
+#[test]
+fn wrong_keys_are_an_error_that_names_the_entry_and_no_secret() {
+    let good = Key::generate().to_text();
+    let cut = &good[..40];
+    let output = run(&[], Some(&format!("{},{cut}", *good)));
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(output.stderr),
+        "SESSION_KEYS: key 2 of the list: a key in text form has 53 characters, this one has 40: \
+         was it cut short?\n"
+    );
+    assert_eq!(text(output.stdout), "");
+}
+
+#[test]
+fn empty_keys_are_an_error_too() {
+    let output = run(&[], Some(""));
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(output.stderr),
+        "SESSION_KEYS: key 1 of the list: a key in text form begins with `ssk1_`\n"
+    );
+}
+
+#[test]
+fn cookies_are_insecure_only_when_asked_for() {
+    let headers =
+        |server: &Server| Browser::new("insecure").curl(server, "/", &["-o", DISCARD, "-D", "-"]);
+    let secure = headers(&Server::start(&[]));
+    assert!(
+        secure.contains("set-cookie: __Host-session=") && secure.contains("; Secure"),
+        "{secure}"
+    );
+
+    let server = Server::launch(example().env("INSECURE", "1"));
+    let insecure = headers(&server);
+    assert!(
+        insecure.contains("set-cookie: session=") && !insecure.contains("; Secure"),
+        "{insecure}"
+    );
+    assert!(server.log.contains("never do this in production"), "{}", server.log);
+}
+
+/// The session of the example, to look into its cookies from another process.
+#[derive(Serialize, Deserialize, Default)]
+struct Visit {
+    page_views: u32,
+    user: Option<String>,
+}
+
+/// The examples' files, built anew if their sources changed: `cargo test --test page_views` builds
+/// this file only.
+static EXAMPLES: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--examples", "--message-format", "json-render-diagnostics"]);
+    cargo.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let output = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
+    assert!(output.status.success(), "the examples do not build");
+    text(output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["kind"][0] == "example")
+        .filter_map(|message| {
+            let name = message["target"]["name"].as_str()?.to_owned();
+            Some((name, PathBuf::from(message["executable"].as_str()?)))
+        })
+        .collect()
+});
+
+/// An example on a free port, without what the environment may say to it.
+fn example_named(name: &str) -> Command {
+    let mut command = Command::new(&EXAMPLES[name]);
+    command.env("ADDR", "127.0.0.1:0").env("NO_COLOR", "1");
+    for variable in ["SESSION_KEYS", "INSECURE", "RUST_LOG"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn example() -> Command {
+    example_named("page_views")
+}
+
+/// The example where it ends by itself; should it not, it has nowhere to listen.
+fn run(arguments: &[&str], keys: Option<&str>) -> Output {
+    let mut command = example();
+    command.env("ADDR", "nowhere").args(arguments).envs(keys.map(|keys| ("SESSION_KEYS", keys)));
+    command.output().expect("the example starts")
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// A running example, until it is dropped.
+struct Server {
+    process: Child,
+    url: String,
+    /// What it said up to its address.
+    log: String,
+}
+
+impl Server {
+    /// With these keys in `SESSION_KEYS`, or without the variable.
+    fn start(keys: &[&Key]) -> Server {
+        let mut command = example();
+        if !keys.is_empty() {
+            let texts: Vec<String> = keys.iter().map(|key| key.to_text().to_string()).collect();
+            command.env("SESSION_KEYS", texts.join(","));
+        }
+        Server::launch(&mut command)
+    }
+
+    fn launch(command: &mut Command) -> Server {
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("the example starts");
+        let stdout = BufReader::new(process.stdout.take().expect("it is piped"));
+        let mut server = Server { process, url: String::new(), log: String::new() };
+        // Reads to the end, for otherwise the server would stop at a full pipe.
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).for_each(|line| {
+                let _ = sender.send(line);
+            })
+        });
+        while server.url.is_empty() {
+            let line = lines.recv_timeout(START_TIMEOUT);
+            let line = line.unwrap_or_else(|_| panic!("no address, only this: {}", server.log));
+            if let Some(start) = line.find("http://") {
+                server.url = line[start..].to_owned();
+            }
+            server.log += &line;
+            server.log.push('\n');
+        }
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+const DISCARD: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
+
+/// `curl` with a cookie jar of its own.
+struct Browser {
+    jar: PathBuf,
+}
+
+impl Browser {
+    /// One with an empty jar. Every test gives another name.
+    fn new(name: &str) -> Browser {
+        let jar = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("page_views-{name}.jar"));
+        fs::write(&jar, "").expect("the jar can be written");
+        Browser { jar }
+    }
+
+    fn curl(&self, server: &Server, path: &str, options: &[&str]) -> String {
+        let mut curl = Command::new("curl");
+        // `-q`: whatever the user's `.curlrc` says.
+        curl.args(["-q", "-sS", "--noproxy", "*", "-b"]).arg(&self.jar).arg("-c").arg(&self.jar);
+        curl.args(options).arg(format!("{}{path}", server.url));
+        let output = curl.output().unwrap_or_else(|error| match error.kind() {
+            ErrorKind::NotFound => panic!(
+                "this test needs the program `curl`, 7.79 or later: install it (for example \
+                 `apt-get install curl`)"
+            ),
+            _ => panic!("curl does not start: {error}"),
+        });
+        assert!(output.status.success(), "curl: {}", text(output.stderr));
+        text(output.stdout)
+    }
+
+    /// `GET /` as curl sees it.
+    fn line(&self, server: &Server) -> String {
+        let body = self.curl(server, "/", &[]);
+        body.strip_suffix('\n').expect("one line").to_owned()
+    }
+
+    /// `GET /` as a browser sees it.
+    fn page(&self, server: &Server) -> String {
+        self.curl(server, "/", &["-H", "Accept: text/html"])
+    }
+
+    /// The status, and where to.
+    fn redirect(&self, server: &Server, path: &str) -> String {
+        self.curl(server, path, &["-w", "%{http_code} %{redirect_url}"]).replace(&server.url, "")
+    }
+
+    fn jar(&self) -> String {
+        fs::read_to_string(&self.jar).expect("the jar can be read")
+    }
+
+    /// The session cookie's value: the last of seven fields, separated by tabs.
+    fn cookie(&self) -> Option<String> {
+        let jar = self.jar();
+        let mut lines = jar.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        lines.find(|fields| fields.get(5) == Some(&"__Host-session")).map(|fields| fields[6].into())
+    }
+
+    fn value(&self) -> String {
+        self.cookie()
+            .expect("curl has kept the cookie: versions before 7.79 take 127.0.0.1 for insecure")
+    }
+
+    /// The four bytes after the version in the envelope: they say which key sealed it.
+    fn key_id(&self) -> [u8; 4] {
+        let envelope = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(self.value()).expect("base64url");
+        envelope[1..5].try_into().expect("four bytes")
+    }
+
+    /// What the cookie holds.
+    fn session(&self, key: &Key) -> Session<Visit> {
+        let ring = KeyRing::new(key.clone());
+        let sessions = Sessions::builder("page_views", ring).build().expect("as in the example");
+        sessions.decode(&self.value()).expect("the example sealed it")
+    }
+
+    /// Changes one character in the middle of the ciphertext.
+    fn tamper(&self) {
+        let value = self.value();
+        let place = value.len() / 2;
+        let other = if &value[place..=place] == "A" { "B" } else { "A" };
+        let mut tampered = value.clone();
+        tampered.replace_range(place..=place, other);
+        fs::write(&self.jar, self.jar().replace(&value, &tampered)).expect("the jar is writable");
+    }
+}
