@@ -151,13 +151,17 @@ fn a_key_revoked_between_its_neighbours_is_replaced_in_its_place() {
 }
 
 #[test]
-fn a_published_key_that_is_revoked_is_replaced_for_its_day() {
+fn a_published_key_that_is_revoked_is_replaced_for_its_day_and_the_one_before_opens_as_much_longer()
+{
     let mut schedule = one_key();
     let rotated = schedule.rotate(key(2), &ROTATION, NOW).unwrap();
     let revoked = schedule.revoke(key(2).id(), key(3), Duration::minutes(2), NOW).unwrap();
     assert_eq!(revoked.replacement, Some(key(3).id()));
     assert_eq!(state(&schedule, key(1), NOW), KeyState::Active);
+    assert_eq!(state(&schedule, key(1), rotated.seals_from), KeyState::Active);
     assert_eq!(state(&schedule, key(3), rotated.seals_from + Duration::SECOND), KeyState::Active);
+    let opens_until = schedule.keys()[0].opens_until();
+    assert_eq!(opens_until, Some(rotated.opens_until + Duration::SECOND));
 }
 
 #[test]
@@ -169,6 +173,19 @@ fn a_draining_key_that_is_revoked_needs_no_replacement() {
     assert_eq!(revoked.replacement, None);
     assert_eq!(ids(&schedule), [key(1).id(), key(2).id()]);
     assert_eq!(schedule.reject_created_before(), Some(revoked.sign_ins_hold_from));
+}
+
+#[test]
+fn a_draining_key_can_be_revoked_when_the_one_before_has_ended_long_ago() {
+    let mut schedule = one_key();
+    let first = schedule.rotate(key(2), &ROTATION, NOW).unwrap();
+    let later = first.opens_until + Duration::DAY;
+    let second = schedule.rotate(key(3), &ROTATION, later).unwrap();
+    let draining = second.seals_from + Duration::SECOND;
+    schedule.revoke(key(2).id(), key(4), Duration::ZERO, draining).unwrap();
+    assert_eq!(state(&schedule, key(1), draining), KeyState::Retired);
+    assert_eq!(state(&schedule, key(3), draining), KeyState::Active);
+    parse(&schedule.to_text());
 }
 
 #[test]

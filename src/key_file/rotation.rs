@@ -148,6 +148,8 @@ impl KeySchedule {
         let new = replacement.id();
         if needed {
             changed.replace(place, &revoked, replacement)?;
+        } else {
+            changed.close_gap(place);
         }
         *self = changed.checked()?;
         Ok(Revoked { replacement: needed.then_some(new), sign_ins_hold_from: end })
@@ -163,12 +165,12 @@ impl KeySchedule {
         };
         let gap = Duration::milliseconds(gap.min(Duration::SECOND).whole_milliseconds() as i64);
         let seals_from = later(from, gap)?;
-        // The key before may end exactly where the revoked one began.
+        // The key before seals that much longer, so it must open that much longer.
         let before = self.keys[..place].iter_mut().rfind(|dated| !dated.is_revoked());
         if let Some(before) = before
-            && before.opens_until().is_some_and(|until| until < seals_from)
+            && let Some(until) = before.opens_until()
         {
-            *before = before.clone().open_until(seals_from);
+            *before = before.clone().open_until(later(until, gap)?);
         }
         let mut dated = DatedKey::new(key, seals_from);
         if let Some(until) = revoked.opens_until() {
@@ -176,6 +178,19 @@ impl KeySchedule {
         }
         self.keys.insert(place + 1, dated);
         Ok(())
+    }
+
+    /// Where the revoked key no longer sealed, the next one has begun already. The one before may have ended before
+    /// that; moved up to it, its end is still past.
+    fn close_gap(&mut self, place: usize) {
+        let next = self.keys[place..].iter().find(|dated| !dated.is_revoked());
+        let Some(begun) = next.map(DatedKey::seals_from) else { return };
+        let before = self.keys[..place].iter_mut().rfind(|dated| !dated.is_revoked());
+        if let Some(before) = before
+            && before.opens_until().is_some_and(|until| until < begun)
+        {
+            *before = before.clone().open_until(begun);
+        }
     }
 
     /// Removes the keys that no longer open on any server whose clock is not more than a minute behind:
