@@ -187,8 +187,8 @@ fn failed() -> HttpResponse<()> {
     response
 }
 
-/// actix-web's headers are of types of their own. Those that `save` looks at are copied there and back, with all
-/// values of each.
+/// actix-web's headers are of types of their own. Those that `save` looks at are copied there and
+/// back, with all values of each.
 fn on_copies(
     headers: &mut HeaderMap,
     save: impl FnOnce(&mut http::HeaderMap) -> Result<(), EncodeError>,
