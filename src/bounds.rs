@@ -12,7 +12,8 @@ use serde::de::{
 };
 use std::fmt;
 
-/// More than a plaintext of 3 KB has, where every element takes up at least a byte.
+/// More elements of lists and maps than a plaintext of 3 KB has, where each takes up at least a
+/// byte.
 const MOST_ELEMENTS: u32 = 4096;
 /// As deep as `serde_json` goes.
 const DEEPEST: u32 = 128;
@@ -39,8 +40,10 @@ pub(crate) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     T::deserialize(Bounded { inner: deserializer, budget: &mut budget })
 }
 
-/// A part of serde's machinery that passes everything on to `inner`, counting.
-struct Bounded<'b, I> {
+/// A part of serde's machinery that passes everything on to `inner`. Where it is the `LIST` of a
+/// length that the plaintext tells, it counts the elements; tuples and structs have the length of
+/// their type.
+struct Bounded<'b, I, const LIST: bool = false> {
     inner: I,
     budget: &'b mut Budget,
 }
@@ -55,9 +58,9 @@ macro_rules! pass_on {
     )*};
 }
 
-/// Values with parts get a visitor that counts, and give their level back afterwards.
+/// Values with parts get a visitor of ours, and give their level back afterwards.
 macro_rules! descend {
-    ($($method:ident($($arg:ident: $ty:ty),*))*) => {$(
+    ($($method:ident($($arg:ident: $ty:ty),*), LIST = $list:literal;)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, $($arg: $ty,)* visitor: V) -> Result<V::Value, D::Error> {
             let Bounded { inner, budget } = self;
@@ -65,7 +68,7 @@ macro_rules! descend {
                 return Err(D::Error::custom("nested too deep"));
             }
             budget.depth -= 1;
-            let value = inner.$method($($arg,)* Bounded { inner: visitor, budget: &mut *budget })?;
+            let value = inner.$method($($arg,)* Bounded::<_, $list> { inner: visitor, budget: &mut *budget })?;
             budget.depth += 1;
             Ok(value)
         }
@@ -84,14 +87,14 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
         deserialize_identifier deserialize_ignored_any
     }
     descend! {
-        deserialize_option()
-        deserialize_newtype_struct(name: &'static str)
-        deserialize_seq()
-        deserialize_tuple(len: usize)
-        deserialize_tuple_struct(name: &'static str, len: usize)
-        deserialize_map()
-        deserialize_struct(name: &'static str, fields: &'static [&'static str])
-        deserialize_enum(name: &'static str, variants: &'static [&'static str])
+        deserialize_option(), LIST = false;
+        deserialize_newtype_struct(name: &'static str), LIST = false;
+        deserialize_seq(), LIST = true;
+        deserialize_tuple(len: usize), LIST = false;
+        deserialize_tuple_struct(name: &'static str, len: usize), LIST = false;
+        deserialize_map(), LIST = true;
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]), LIST = false;
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]), LIST = false;
     }
 
     #[inline]
@@ -110,7 +113,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
 }
 
 /// The calls that postcard answers a value with parts by.
-impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
+impl<'de, V: Visitor<'de>, const LIST: bool> Visitor<'de> for Bounded<'_, V, LIST> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,12 +137,12 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_seq(Bounded { inner, budget: self.budget })
+        self.inner.visit_seq(Bounded::<_, LIST> { inner, budget: self.budget })
     }
 
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_map(Bounded { inner, budget: self.budget })
+        self.inner.visit_map(Bounded::<_, LIST> { inner, budget: self.budget })
     }
 
     #[inline]
@@ -157,7 +160,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<'_, S> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
+impl<'de, A: SeqAccess<'de>, const LIST: bool> SeqAccess<'de> for Bounded<'_, A, LIST> {
     type Error = A::Error;
 
     #[inline]
@@ -165,8 +168,13 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.budget.take_element()?;
-        self.inner.next_element_seed(Bounded { inner: seed, budget: &mut *self.budget })
+        let element = self
+            .inner
+            .next_element_seed(Bounded::<_> { inner: seed, budget: &mut *self.budget })?;
+        if LIST && element.is_some() {
+            self.budget.take_element()?;
+        }
+        Ok(element)
     }
 
     #[inline]
@@ -175,7 +183,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
+impl<'de, A: MapAccess<'de>, const LIST: bool> MapAccess<'de> for Bounded<'_, A, LIST> {
     type Error = A::Error;
 
     #[inline]
@@ -183,8 +191,12 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.budget.take_element()?;
-        self.inner.next_key_seed(Bounded { inner: seed, budget: &mut *self.budget })
+        let key =
+            self.inner.next_key_seed(Bounded::<_> { inner: seed, budget: &mut *self.budget })?;
+        if LIST && key.is_some() {
+            self.budget.take_element()?;
+        }
+        Ok(key)
     }
 
     #[inline]
@@ -227,7 +239,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
 
     #[inline]
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.inner.tuple_variant(len, Bounded { inner: visitor, budget: self.budget })
+        self.inner.tuple_variant(len, Bounded::<_> { inner: visitor, budget: self.budget })
     }
 
     #[inline]
@@ -236,7 +248,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.inner.struct_variant(fields, Bounded { inner: visitor, budget: self.budget })
+        self.inner.struct_variant(fields, Bounded::<_> { inner: visitor, budget: self.budget })
     }
 }
 

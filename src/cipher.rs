@@ -2,16 +2,17 @@
 //!
 //! XAES-256-GCM (C2SP, `XAES-256-GCM.md`) is AES-256-GCM under a key that two AES blocks derive
 //! from the first half of a 192-bit nonce. With random 96-bit nonces alone, AES-GCM is safe for
-//! 2^32 messages a key (NIST SP 800-38D §8.3), over a whole fleet; 192 random bits lift that to 2^80.
+//! 2^32 messages a key (NIST SP 800-38D §8.3), over a whole fleet; 192 random bits lift that to
+//! 2^80.
 //!
 //! It is composed here, not taken whole from a crate, because opening needs no decryption key
 //! schedule (`Aes256Enc`), and the key of one message needs none of the wiping that the keys of a
-//! ring get (see [`Cipher::message_cipher`]). The published vectors hold it to the specification.
+//! ring get (see [`Cipher::with_message_key`]). The published vectors hold it to the specification.
 
 use aes::Aes256Enc;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit, consts::U12};
 use aes_gcm::{AeadInOut, AesGcm};
-use std::mem::ManuallyDrop;
+use std::mem;
 use zeroize::Zeroizing;
 
 pub(crate) const NONCE_LEN: usize = 24;
@@ -48,13 +49,15 @@ impl Cipher {
         associated: &[u8],
         text: &mut [u8],
     ) -> [u8; TAG_LEN] {
-        let (gcm, nonce) = self.message_cipher(nonce);
-        gcm.encrypt_inout_detached(nonce.into(), associated, text.into())
-            .expect("a cookie is shorter than the 64 GiB that GCM takes")
-            .into()
+        self.with_message_key(nonce, |gcm, nonce| {
+            gcm.encrypt_inout_detached(nonce, associated, text.into())
+                .expect("a cookie is shorter than the 64 GiB that GCM takes")
+                .into()
+        })
     }
 
-    /// Decrypts `text` in place, having checked the tag in constant time. A forged `text` is left as it is.
+    /// Decrypts `text` in place, having checked the tag in constant time. A forged `text` is left
+    /// as it is.
     pub(crate) fn open(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -62,20 +65,23 @@ impl Cipher {
         text: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), Forged> {
-        let (gcm, nonce) = self.message_cipher(nonce);
-        gcm.decrypt_inout_detached(nonce.into(), associated, text.into(), tag.into())
-            .map_err(|_| Forged)
+        self.with_message_key(nonce, |gcm, nonce| {
+            gcm.decrypt_inout_detached(nonce, associated, text.into(), tag.into())
+                .map_err(|_| Forged)
+        })
     }
 
-    /// AES-256-GCM under the key of this one message, and the 96 bits of nonce left for it.
+    /// Calls `f` with AES-256-GCM under the key of this one message, and the 96 bits of nonce left
+    /// for it.
     ///
-    /// It is not dropped: wiping the schedule of a key that lives a microsecond and opens one
-    /// message would cost a fifth of the whole (`docs/performance.md`). The ring's own schedules,
-    /// which live long and open everything, are wiped.
-    fn message_cipher<'n>(
+    /// The message key is forgotten, not dropped: wiping the schedule of a key that lives a
+    /// microsecond and opens one message would cost a tenth of the whole (`docs/performance.md`).
+    /// The ring's own schedules, which live long and open everything, are wiped.
+    fn with_message_key<R>(
         &self,
-        nonce: &'n [u8; NONCE_LEN],
-    ) -> (ManuallyDrop<AesGcm<Aes256Enc, U12>>, &'n [u8; 12]) {
+        nonce: &[u8; NONCE_LEN],
+        f: impl FnOnce(&AesGcm<Aes256Enc, U12>, &Array<u8, U12>) -> R,
+    ) -> R {
         let (first, last) = nonce.split_at(12);
         let mut blocks = [Array::from([0; 16]); 2];
         for (block, counter) in blocks.iter_mut().zip([1, 2]) {
@@ -89,7 +95,9 @@ impl Cipher {
         self.aes.encrypt_blocks(&mut blocks);
         let message_key = blocks[0].concat(blocks[1]);
         let gcm = AesGcm::from(Aes256Enc::new(&message_key));
-        (ManuallyDrop::new(gcm), last.try_into().expect("24 - 12 = 12"))
+        let result = f(&gcm, last.try_into().expect("24 - 12 = 12"));
+        mem::forget(gcm);
+        result
     }
 }
 

@@ -24,8 +24,8 @@ use zeroize::Zeroizing;
 ///    written or renewed are sealed under `B` from now on.
 /// 3. When the longest idle timeout has passed, `SESSION_KEYS=B`.
 ///
-/// Nobody is signed out. Without the first step, servers still at `A` would meet cookies of `B`: they
-/// leave such cookies alone, but the visitor is new to them meanwhile.
+/// Nobody is signed out. Without the first step, servers still at `A` would meet cookies of `B`:
+/// they leave such cookies alone, but the visitor is new to them meanwhile.
 ///
 /// ```
 /// use sealed_session::{Key, KeyRing};
@@ -36,13 +36,16 @@ use zeroize::Zeroizing;
 /// # Ok::<(), sealed_session::KeyError>(())
 /// ```
 ///
-/// With dates instead ([`KeyRing::schedule`]), nothing has to be coordinated at the moment of change.
+/// With dates instead ([`KeyRing::schedule`]), nothing has to be coordinated at the moment of
+/// change.
 #[derive(Clone)]
 pub struct KeyRing {
     /// Sorted by id.
     keys: Vec<RingKey>,
     /// Places in `keys`, the newest `seal_from` first.
     newest_first: Vec<usize>,
+    /// What a key file says beside its keys: older sessions are refused.
+    reject_created_before: Option<Instant>,
 }
 
 /// A key of a ring, ready for use. The secret that it came from is gone.
@@ -117,6 +120,31 @@ impl DatedKey {
         self.revoked = true;
         self
     }
+
+    /// The id of the key.
+    pub fn id(&self) -> KeyId {
+        self.key.id()
+    }
+
+    /// From when it seals, until the next key does.
+    pub fn seals_from(&self) -> OffsetDateTime {
+        self.seal_from
+    }
+
+    /// From when it no longer opens, if that is decided.
+    pub fn opens_until(&self) -> Option<OffsetDateTime> {
+        self.open_until
+    }
+
+    /// Whether it is marked as leaked.
+    pub fn is_revoked(&self) -> bool {
+        self.revoked
+    }
+
+    #[cfg(feature = "key-file")]
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
 }
 
 /// What a key of a ring does at one time.
@@ -144,7 +172,11 @@ pub(crate) enum Opening<'r> {
 impl KeyRing {
     /// A ring with one key, which seals and opens.
     pub fn new(key: Key) -> KeyRing {
-        KeyRing { keys: vec![RingKey::new(&key, Seals::Always)], newest_first: vec![0] }
+        KeyRing {
+            keys: vec![RingKey::new(&key, Seals::Always)],
+            newest_first: vec![0],
+            reject_created_before: None,
+        }
     }
 
     /// Adds a key that opens and never seals: the one before this, or the one to come.
@@ -155,7 +187,8 @@ impl KeyRing {
     /// with a chance of 2^-32.)
     pub fn with_retired(mut self, key: Key) -> Result<KeyRing, KeyError> {
         self.keys.push(RingKey::new(&key, Seals::Never));
-        KeyRing::from_keys(self.keys)
+        let ring = KeyRing::from_keys(self.keys)?;
+        Ok(KeyRing { reject_created_before: self.reject_created_before, ..ring })
     }
 
     /// A ring whose keys change their state with time, see [`KeyState`]: of those whose `seal_from`
@@ -180,14 +213,14 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Schedule`] if there is no key, two keys have one `seal_from`, a key other than the
-    /// newest has no `open_until` or one before its successor's `seal_from` (nothing would seal in
-    /// between), or the newest has one (nothing would seal after). Revoked keys are left out of this.
-    /// [`KeyError::DuplicateId`] if two keys share an id.
+    /// [`KeyError::Schedule`] if there is no key, two keys have one `seal_from`, a key other than
+    /// the newest has no `open_until` or one before its successor's `seal_from` (nothing would seal
+    /// in between), or the newest has one (nothing would seal after). Revoked keys are left out of
+    /// this, and must not be all there is. [`KeyError::DuplicateId`] if two keys share an id.
     pub fn schedule(keys: impl IntoIterator<Item = DatedKey>) -> Result<KeyRing, KeyError> {
         let mut keys: Vec<DatedKey> = keys.into_iter().collect();
         keys.sort_by_key(|dated| dated.seal_from);
-        check_dates(&keys)?;
+        check_dates(&keys).map_err(|fault| KeyError::Schedule(fault.problem))?;
         let ring_key = |dated: &DatedKey| RingKey {
             open_until: dated.open_until.map(Instant::from_time),
             revoked: dated.revoked,
@@ -203,7 +236,19 @@ impl KeyRing {
         }
         let mut newest_first: Vec<usize> = (0..keys.len()).collect();
         newest_first.sort_by_key(|place| Reverse(keys[*place].seals));
-        Ok(KeyRing { keys, newest_first })
+        Ok(KeyRing { keys, newest_first, reject_created_before: None })
+    }
+
+    /// The ring with a time before which no session may have been created. Whoever gets the ring
+    /// gets the time with it, so that nobody can use a key file and forget what it ended.
+    #[cfg(feature = "key-file")]
+    pub(crate) fn rejecting_before(self, time: Option<OffsetDateTime>) -> KeyRing {
+        KeyRing { reject_created_before: time.map(Instant::from_time), ..self }
+    }
+
+    /// In milliseconds since the Unix epoch; 0 where nothing is refused.
+    pub(crate) fn reject_created_before_millis(&self) -> u64 {
+        self.reject_created_before.map_or(0, Instant::millis)
     }
 
     /// The ring in an environment variable: keys in text form, separated by commas. The first
@@ -255,29 +300,43 @@ impl KeyRing {
     }
 }
 
+/// What is wrong with the dates of a schedule.
+#[derive(Debug)]
+pub(crate) struct ScheduleFault {
+    /// The key whose dates are to be mended, if it is about one.
+    #[cfg_attr(not(feature = "key-file"), expect(dead_code))]
+    pub(crate) key: Option<KeyId>,
+    pub(crate) problem: String,
+}
+
 /// `keys` are sorted by `seal_from`.
-fn check_dates(keys: &[DatedKey]) -> Result<(), KeyError> {
-    let refuse = |problem: String| Err(KeyError::Schedule(problem));
+pub(crate) fn check_dates(keys: &[DatedKey]) -> Result<(), ScheduleFault> {
+    let refuse = |key, problem: String| Err(ScheduleFault { key, problem });
     if keys.is_empty() {
-        return refuse("it has no key".to_owned());
+        return refuse(None, "it has no key".to_owned());
     }
     if let Some(pair) = keys.windows(2).find(|pair| pair[0].seal_from == pair[1].seal_from) {
         let [a, b] = [pair[0].key.id(), pair[1].key.id()];
-        return refuse(format!("the keys {a} and {b} have the same `seal_from`"));
+        return refuse(Some(b), format!("the keys {a} and {b} have the same `seal_from`"));
     }
     let valid: Vec<&DatedKey> = keys.iter().filter(|dated| !dated.revoked).collect();
+    if valid.is_empty() {
+        return refuse(None, "every key is revoked: add a new one".to_owned());
+    }
     for (index, dated) in valid.iter().enumerate() {
         let id = dated.key.id();
         match (dated.open_until, valid.get(index + 1)) {
             (Some(_), None) => {
-                return refuse(format!("the newest key, {id}, has an `open_until`: remove it"));
+                let problem = format!("the newest key, {id}, has an `open_until`: remove it");
+                return refuse(Some(id), problem);
             }
             (None, Some(_)) => {
-                return refuse(format!("the key {id} is not the newest and needs an `open_until`"));
+                let problem = format!("the key {id} is not the newest and needs an `open_until`");
+                return refuse(Some(id), problem);
             }
             (Some(until), Some(next)) if until < next.seal_from => {
                 let next = next.key.id();
-                return refuse(format!("the key {id} ends before {next} seals"));
+                return refuse(Some(id), format!("the key {id} ends before {next} seals"));
             }
             _ => {}
         }
@@ -285,7 +344,8 @@ fn check_dates(keys: &[DatedKey]) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// Keys in text form, separated by commas, white space around each ignored. The first seals, all open.
+/// Keys in text form, separated by commas, white space around each ignored. The first seals, all
+/// open.
 impl FromStr for KeyRing {
     type Err = KeyError;
 
@@ -398,10 +458,14 @@ mod tests {
             )
         );
         assert_eq!(
-            message(vec![old.clone(), new.open_until(DRAINED)]),
+            message(vec![old.clone(), new.clone().open_until(DRAINED)]),
             format!(
                 "the schedule of keys is wrong: the newest key, {b}, has an `open_until`: remove it"
             )
+        );
+        assert_eq!(
+            message(vec![old.clone().revoked(), new.clone().revoked()]),
+            "the schedule of keys is wrong: every key is revoked: add a new one"
         );
         let gap = DatedKey::new(key(1), FIRST).open_until(SECOND - time::Duration::SECOND);
         assert_eq!(

@@ -57,13 +57,15 @@
 //!
 //! # What the data may look like
 //!
-//! The data is written with postcard, which is short and fast because it does not describe itself. So the
-//! order of fields is the format: after a change of `T`, raise [`version`](SessionsBuilder::version) and give the old
-//! type to [`upgrade`](SessionsBuilder::upgrade). And some of serde's attributes do not work:
+//! The data is written with postcard, which is short and fast because it does not describe itself.
+//! So the order of fields is the format: after a change of `T`, raise
+//! [`version`](SessionsBuilder::version) and give the old type to
+//! [`upgrade`](SessionsBuilder::upgrade). And some of serde's attributes do not work:
 //! `skip_serializing_if`, `flatten`, `untagged`, internally and adjacently tagged enums, and
-//! `serde_json::Value`. [`build`](SessionsBuilder::build) tries `T::default()`, and with debug assertions every
-//! [`encode`](Sessions::encode) tries what it writes, so that such a type is found in development. Take `BTreeMap`
-//! rather than `HashMap`: a `HashMap` comes out in another order each time, which looks like a change.
+//! `serde_json::Value`. [`build`](SessionsBuilder::build) tries `T::default()`, and with debug
+//! assertions every [`encode`](Sessions::encode) tries what it writes, so that such a type is found
+//! in development. Take `BTreeMap` rather than `HashMap`: a `HashMap` comes out in another order
+//! each time, which looks like a change.
 //!
 //! # Features
 //!
@@ -76,17 +78,21 @@
 //! | `axum` | | [`axum::Session`] as an extractor |
 //! | `actix-web` | | [`actix_web::SessionMiddleware`], and [`actix_web::Session`] as an extractor |
 //! | `poem` | | [`poem::SessionMiddleware`], and [`poem::Session`] as an extractor |
+//! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
+//! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
-//! The counters of `metrics` are `sealed_session_opened_total` (`key_id`), `sealed_session_sealed_total` (`key_id`)
-//! and `sealed_session_rejected_total` (`reason`, `key_id`; an id outside the ring counts as `unknown`). When
-//! `opened` no longer grows for an old key's id, that key is safe to drop.
+//! The counters of `metrics` are `sealed_session_opened_total` (`key_id`),
+//! `sealed_session_sealed_total` (`key_id`) and `sealed_session_rejected_total` (`reason`,
+//! `key_id`; an id outside the ring counts as `unknown`). When `opened` no longer grows for an old
+//! key's id, that key is safe to drop.
 //!
 //! # What it does not do
 //!
 //! No store, so a copy of a cookie made before a logout stays valid until its deadlines
-//! ([`revoked`](SessionsBuilder::revoked) is the hook for that); no chunks over several cookies, so 4096 bytes are the
-//! limit; no compression, because lengths leak; of two parallel responses to one visitor, the last wins. The repository's
-//! `docs/security.md` has the whole list, `docs/format.md` the bytes, `docs/design.md` the reasons.
+//! ([`revoked`](SessionsBuilder::revoked) is the hook for that); no chunks over several cookies, so
+//! 4096 bytes are the limit; no compression, because lengths leak; of two parallel responses to one
+//! visitor, the last wins. The repository's `docs/security.md` has the whole list, `docs/format.md`
+//! the bytes, `docs/design.md` the reasons.
 
 mod bounds;
 mod builder;
@@ -95,8 +101,12 @@ mod cipher;
 mod decision;
 mod envelope;
 mod error;
+#[cfg(feature = "cli")]
+pub mod inspect;
 mod instant;
 mod key;
+#[cfg(feature = "key-file")]
+pub mod key_file;
 mod key_ring;
 mod payload;
 mod pipeline;
@@ -116,6 +126,8 @@ pub use builder::SessionsBuilder;
 pub use cookie::SameSite;
 pub use error::{ConfigError, DecodeError, EncodeError, KeyError, Reason};
 pub use key::{Key, KeyId};
+#[cfg(feature = "key-file")]
+pub use key_file::KeyFile;
 pub use key_ring::{DatedKey, KeyRing, KeyState};
 pub use pipeline::COOKIE_LIMIT;
 pub use session::{Origin, Session};

@@ -16,18 +16,20 @@ use arc_swap::ArcSwap;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::type_name;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use time::OffsetDateTime;
 
-/// What name, `=` and value of a cookie may have together, in bytes: 4096. Browsers must store as much
-/// (RFC 6265bis §5.6), and do not store more.
+/// What name, `=` and value of a cookie may have together, in bytes: 4096. Browsers must store as
+/// much (RFC 6265bis §5.6), and do not store more.
 pub const COOKIE_LIMIT: usize = 4096;
 
-/// How a `Sessions` was configured, and the two things that change while it serves.
+/// How a `Sessions` was configured, and the few things that change while it serves.
 pub(crate) struct Inner<T> {
     pub(crate) ring: ArcSwap<KeyRing>,
     /// Milliseconds since the Unix epoch.
     pub(crate) reject_created_before: AtomicU64,
+    /// A cookie named a key that the ring does not have: perhaps the key file has it by now.
+    pub(crate) unknown_key_met: AtomicBool,
     pub(crate) name: String,
     pub(crate) binding: Binding,
     pub(crate) finder: CookieFinder,
@@ -48,8 +50,11 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
     /// Value → session, or the first check that it failed.
     pub(crate) fn open(&self, value: &[u8], now: Instant) -> Result<Session<T>, Reason> {
         let mut sealed_by = SealedBy::Unread;
-        self.check_and_open(value, now, &mut sealed_by)
-            .inspect_err(|reason| report::rejected(*reason, sealed_by))
+        let result = self.check_and_open(value, now, &mut sealed_by);
+        if let Err(reason) = result {
+            report::rejected(reason, sealed_by);
+        }
+        result
     }
 
     fn check_and_open(
@@ -73,6 +78,7 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
             Opening::Retired => return Err(Reason::RetiredKey),
             Opening::Unknown => {
                 *sealed_by = SealedBy::Unknown(key_id);
+                self.unknown_key_met.store(true, Ordering::Relaxed);
                 return Err(Reason::UnknownKey);
             }
         };
@@ -89,8 +95,8 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
             return Err(Reason::Revoked);
         }
         // 8. Data → `T`, of this schema or an older one.
-        let upgraded = stamps.schema != self.schema;
-        let value = match stamps.schema {
+        let upgraded = stamps.schema() != self.schema;
+        let value = match stamps.schema() {
             schema if schema > self.schema => return Err(Reason::NewerSchema),
             schema if upgraded => {
                 self.upgrades.get(&schema).ok_or(Reason::OldSchema)?(&text[data.clone()])?

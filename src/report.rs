@@ -71,6 +71,22 @@ pub(crate) fn insecure(cookie_name: &str) {
     );
 }
 
+/// A key file was read again and its keys are in use.
+#[cfg(feature = "key-file")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn keys_loaded(generation: u64) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(generation, "key file reloaded");
+}
+
+/// A key file was read again and the keys in use stay.
+#[cfg(feature = "key-file")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn keys_refused(error: &crate::key_file::KeyFileError) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(%error, "key file refused, the keys in use stay");
+}
+
 /// A response goes out as an error because its session could not be sealed.
 #[cfg(any(feature = "actix-web", feature = "poem", feature = "tower"))]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]

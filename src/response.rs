@@ -55,8 +55,8 @@ impl CookieWriter {
         }
         let start = format!("{name}=");
         let attributes = cookie.to_string().split_off(start.len());
-        // Both, for browsers that know only one of them; with the very attributes it was set
-        // with, or browsers keep it (RFC 6265bis §5.7: name, domain, path and partition must match).
+        // Both, for browsers that know only one of them; with the very attributes it was set with,
+        // or browsers keep it (RFC 6265bis §5.7: name, domain, path and partition must match).
         cookie.set_max_age(Duration::ZERO);
         cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
         let removal = HeaderValue::try_from(cookie.to_string());
@@ -167,9 +167,10 @@ pub(crate) fn of_failure() -> HeaderMap {
     HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store")), (VARY, COOKIE)])
 }
 
-/// Keeps a response with our cookie on it out of every shared cache.
-pub(crate) fn keep_private(headers: &mut HeaderMap) {
-    match caching(headers) {
+/// Keeps a response with our cookie on it out of every shared cache. `caching` is what the handler
+/// said.
+pub(crate) fn keep_private(headers: &mut HeaderMap, caching: Caching) {
+    match caching {
         Caching::Private => {}
         Caching::Unset => {
             headers.insert(CACHE_CONTROL, PRIVATE_NO_STORE);
@@ -186,9 +187,9 @@ pub(crate) fn keep_private(headers: &mut HeaderMap) {
     }
 }
 
-/// Marks a response whose session was read and not written.
-pub(crate) fn mark_read(headers: &mut HeaderMap) {
-    if caching(headers) == Caching::Unset {
+/// Marks a response whose session was read and not written. `caching` is what the handler said.
+pub(crate) fn mark_read(headers: &mut HeaderMap, caching: Caching) {
+    if caching == Caching::Unset {
         headers.insert(CACHE_CONTROL, PRIVATE);
     }
 }
@@ -284,7 +285,7 @@ mod tests {
     #[test]
     fn keeping_private_says_so_where_nothing_was_said() {
         let mut unset = headers(&[]);
-        keep_private(&mut unset);
+        keep_private(&mut unset, Caching::Unset);
         assert_eq!(lines(&unset), [("cache-control", "private, no-store")]);
     }
 
@@ -292,7 +293,7 @@ mod tests {
     fn keeping_private_respects_a_private_response() {
         let before = headers(&[("cache-control", "private, max-age=60"), ("expires", "0")]);
         let mut after = before.clone();
-        keep_private(&mut after);
+        keep_private(&mut after, caching(&before));
         assert_eq!(after, before);
     }
 
@@ -307,18 +308,18 @@ mod tests {
             ("surrogate-control", "max-age=60"),
             ("etag", "x"),
         ]);
-        keep_private(&mut shared);
+        keep_private(&mut shared, Caching::Shared);
         assert_eq!(lines(&shared), [("cache-control", "private, no-store"), ("etag", "x")]);
     }
 
     #[test]
     fn a_session_that_was_read_is_private_where_nothing_was_said() {
         let mut unset = headers(&[]);
-        mark_read(&mut unset);
+        mark_read(&mut unset, Caching::Unset);
         assert_eq!(lines(&unset), [("cache-control", "private")]);
         for said in [("cache-control", "max-age=60"), ("expires", "0")] {
             let mut headers = headers(&[said]);
-            mark_read(&mut headers);
+            mark_read(&mut headers, Caching::Shared);
             assert_eq!(lines(&headers), [said]);
         }
     }

@@ -10,7 +10,7 @@ use crate::pipeline::Inner;
 use crate::report::{self, SealedBy};
 use crate::response;
 use crate::session::{Cookies, Origin, Session};
-use http::HeaderMap;
+use http::header::{COOKIE, HeaderMap, HeaderValue};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::sync::Arc;
@@ -72,8 +72,9 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         Sessions { inner: Arc::new(inner) }
     }
 
-    /// The session of the visitor who sent these headers. It never fails: whoever has no cookie, or one
-    /// that is not accepted, is a new visitor with `T::default()`, and [`Session::origin`] tells why.
+    /// The session of the visitor who sent these headers. It never fails: whoever has no cookie, or
+    /// one that is not accepted, is a new visitor with `T::default()`, and [`Session::origin`]
+    /// tells why.
     ///
     /// # Panics
     ///
@@ -91,6 +92,18 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// Only if the application's own `upgrade` or `revoked` does.
     pub fn load_at(&self, headers: &HeaderMap, now: OffsetDateTime) -> Session<T>
+    where
+        T: Default,
+    {
+        self.load_cookies(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes), now)
+    }
+
+    /// [`load_at`](Sessions::load_at) for adapters whose framework has header types of its own.
+    pub(crate) fn load_cookies<'h>(
+        &self,
+        headers: impl Iterator<Item = &'h [u8]>,
+        now: OffsetDateTime,
+    ) -> Session<T>
     where
         T: Default,
     {
@@ -186,6 +199,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
             if changes.touched && !ignored { Some(self.inner.draft(&session, now)?) } else { None };
 
         // 2. Must it be written?
+        let caching = response::caching(headers);
         let decision = Facts {
             origin,
             cookies: session.cookies,
@@ -197,7 +211,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
                 || origin == Origin::Restored
                     && session.clocks.renewal_due(&self.inner.policy, now),
             late: now.seconds_since(session.now) > decision::LATE_AFTER_SECONDS,
-            caching: response::caching(headers),
+            caching,
         }
         .decide();
 
@@ -220,8 +234,8 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
 
         // 4. Whatever was said, no cache may hand it to somebody else.
         match saved {
-            Saved::Written | Saved::Removed => response::keep_private(headers),
-            Saved::Unchanged | Saved::Deferred => response::mark_read(headers),
+            Saved::Written | Saved::Removed => response::keep_private(headers, caching),
+            Saved::Unchanged | Saved::Deferred => response::mark_read(headers, caching),
         }
         response::vary_by_cookie(headers);
         Ok(saved)
@@ -241,10 +255,10 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooLarge`] if name, `=` and value exceed 4096 bytes, now or after a later renewal;
-    /// [`Serialize`](EncodeError::Serialize) and [`RoundTrip`](EncodeError::RoundTrip) for types that postcard
-    /// cannot hold; [`Randomness`](EncodeError::Randomness) if the operating system gives none;
-    /// [`NoSealingKey`](EncodeError::NoSealingKey) if no key seals at this time.
+    /// [`EncodeError::TooLarge`] if name, `=` and value exceed 4096 bytes, now or after a later
+    /// renewal; [`Serialize`](EncodeError::Serialize) and [`RoundTrip`](EncodeError::RoundTrip) for
+    /// types that postcard cannot hold; [`Randomness`](EncodeError::Randomness) if the operating
+    /// system gives none; [`NoSealingKey`](EncodeError::NoSealingKey) if no key seals at this time.
     pub fn encode(&self, session: &Session<T>) -> Result<String, EncodeError> {
         self.encode_at(session, OffsetDateTime::now_utc())
     }
@@ -274,7 +288,8 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] with the first check that the value failed, in the order of `docs/format.md`.
+    /// [`DecodeError`] with the first check that the value failed, in the order of
+    /// `docs/format.md`.
     ///
     /// # Panics
     ///
@@ -298,12 +313,20 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
 
     /// Swaps the keys while serving: for all clones, from the next cookie on, without a lock.
     pub fn set_key_ring(&self, ring: KeyRing) {
+        let time = ring.reject_created_before_millis();
+        self.inner.reject_created_before.fetch_max(time, Ordering::Relaxed);
         self.inner.ring.store(Arc::new(ring));
     }
 
     /// The cookie's name as it is sent.
     pub fn cookie_name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// Whether a cookie named a key outside the ring since this was last asked.
+    #[cfg(feature = "key-file")]
+    pub(crate) fn take_unknown_key_met(&self) -> bool {
+        self.inner.unknown_key_met.swap(false, Ordering::Relaxed)
     }
 
     /// The id of the key that seals now, if there is one: a health check can show that a
@@ -317,8 +340,8 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         self.inner.ring.load().sealing(Instant::from_time(now)).map(|(id, _)| id)
     }
 
-    /// Refuses every session created before `time`, for all clones: the end of what the holder of a leaked
-    /// key could forge. It never moves back.
+    /// Refuses every session created before `time`, for all clones: the end of what the holder of a
+    /// leaked key could forge. It never moves back.
     pub fn reject_created_before(&self, time: OffsetDateTime) {
         let time = Instant::from_time(time).millis();
         self.inner.reject_created_before.fetch_max(time, Ordering::Relaxed);

@@ -1,5 +1,7 @@
 //! The extractor and the layer: each row of the table in `sealed_session::axum`.
 
+mod log;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
@@ -10,7 +12,6 @@ use axum::{Extension, Router};
 use sealed_session::axum::{Session, SessionLayer};
 use sealed_session::{Key, KeyRing, Sessions};
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tower::ServiceExt;
@@ -85,36 +86,6 @@ where
     A: 'static,
 {
     Router::new().route("/", get(handler))
-}
-
-/// What is logged on this thread while the guard lives.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn capture(&self) -> tracing::subscriber::DefaultGuard {
-        let log = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::ERROR)
-            .with_ansi(false)
-            .with_writer(move || log.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 async fn count(mut session: Session<Visit>) -> String {
@@ -247,15 +218,13 @@ async fn still_held_when_the_response_is_ready_is_an_error_event_and_not_saved()
         *kept.lock().unwrap() = Some(session);
     };
     let fixture = fixture();
-    let log = Log::default();
-    let guard = log.capture();
+    log::listen();
     let app = route(keep).layer(Extension(Arc::clone(&kept))).layer(fixture.layer());
     let response = call(app, Some(&fixture.cookie(7))).await;
-    drop(guard);
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(fixture.saved(&response), None);
     assert_eq!(response.headers()[header::VARY], "Cookie");
-    let log = log.text();
+    let log = log::heard();
     assert!(
         log.contains("ERROR") && log.contains("still held when the response was ready"),
         "{log}"
@@ -285,16 +254,14 @@ async fn a_session_that_cannot_be_saved_is_a_500_without_any_of_it() {
         session.note = "secret".repeat(1000);
         ([("x-note", "secret")], "secret")
     });
-    let log = Log::default();
-    let guard = log.capture();
+    log::listen();
     let response = call(app.layer(fixture.layer()), Some(&fixture.cookie(7))).await;
-    drop(guard);
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let mut names: Vec<_> = response.headers().keys().map(|name| name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["cache-control", "content-length", "vary"]);
     assert_eq!(text(response).await, "");
-    let log = log.text();
+    let log = log::heard();
     assert!(log.contains("ERROR") && log.contains("session not saved"), "{log}");
     assert!(!log.contains("secret"), "{log}");
 }

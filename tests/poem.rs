@@ -1,5 +1,5 @@
-//! What only poem has: errors that middleware outside can tell apart, `Option` of an extractor. (What all adapters
-//! have in common is in `tests/conformance`.)
+//! What only poem has: errors that middleware outside can tell apart, `Option` of an extractor.
+//! (What all adapters have in common is in `tests/conformance`.)
 
 use poem::error::NotFoundError;
 use poem::http::StatusCode;

@@ -1,14 +1,13 @@
 //! What logs and counters are told: reasons and key ids, never a value.
 
 mod common;
+mod log;
 mod second;
 
 use common::*;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use sealed_session::{KeyRing, Session};
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 
 /// The counters that `f` raised, as `name{label=value,…}`.
 fn counters(f: impl FnOnce()) -> BTreeMap<String, u64> {
@@ -71,39 +70,18 @@ fn what_never_named_a_key_has_no_key_id() {
     assert_eq!(counted, only("sealed_session_rejected_total{reason=malformed,key_id=none}", 1));
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// What `f` logs, whatever its level.
-fn log(f: impl FnOnce()) -> String {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .without_time()
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, f);
-    let bytes = log.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+fn logged(f: impl FnOnce()) -> String {
+    log::listen();
+    f();
+    log::heard()
 }
 
 #[test]
 fn each_rejection_is_one_debug_event_with_reason_and_key_id() {
     let sessions = sessions::<Visit>();
     let tampered = format!("{}A", &good_value()[..good_value().len() - 1]);
-    let event = log(|| drop(sessions.load_at(&request_with(&tampered), NOW)));
+    let event = logged(|| drop(sessions.load_at(&request_with(&tampered), NOW)));
     let id = key(KEY).id();
     assert_eq!(
         event,
@@ -116,12 +94,12 @@ fn each_rejection_is_one_debug_event_with_reason_and_key_id() {
 #[test]
 fn a_good_cookie_is_no_event() {
     let sessions = sessions::<Visit>();
-    assert_eq!(log(|| drop(sessions.load_at(&request_with(&good_value()), NOW))), "");
+    assert_eq!(logged(|| drop(sessions.load_at(&request_with(&good_value()), NOW))), "");
 }
 
 #[test]
 fn insecure_for_development_says_so_at_every_start() {
-    let event = log(|| drop(builder::<Visit>().insecure_for_development().build().unwrap()));
+    let event = logged(|| drop(builder::<Visit>().insecure_for_development().build().unwrap()));
     assert!(event.starts_with(" WARN "), "{event}");
     assert!(event.contains("never do this in production"), "{event}");
     assert!(event.contains("cookie_name=\"session\""), "{event}");

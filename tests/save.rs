@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, EXPIRES, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sealed_session::{EncodeError, Key, KeyRing, Origin, Reason, Saved, Session, Sessions};
 use second::Stamps;
+use std::cell::Cell;
 use time::{Duration, OffsetDateTime};
 
 fn load(value: &str, now: OffsetDateTime) -> Session<Visit> {
@@ -403,6 +404,25 @@ fn reading_writes_nothing() {
     let (saved, response) = save(session, NOW);
     assert_eq!(saved, Saved::Unchanged);
     assert!(!response.contains_key(SET_COOKIE));
+}
+
+#[test]
+fn a_session_that_was_only_read_is_not_serialised() {
+    thread_local!(static SERIALISED: Cell<u32> = const { Cell::new(0) });
+    #[derive(serde::Deserialize, Default)]
+    struct Counted(u8);
+    impl serde::Serialize for Counted {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            SERIALISED.set(SERIALISED.get() + 1);
+            serializer.serialize_newtype_struct("Counted", &self.0)
+        }
+    }
+    let sessions = sessions::<Counted>();
+    let session = sessions.load_at(&request_with(&sealed(created(NOW), &[7])), NOW);
+    SERIALISED.set(0);
+    assert_eq!(session.0, 7);
+    assert_eq!(sessions.save_at(session, &mut HeaderMap::new(), NOW).unwrap(), Saved::Unchanged);
+    assert_eq!(SERIALISED.get(), 0);
 }
 
 #[test]

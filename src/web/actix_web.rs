@@ -87,6 +87,7 @@ use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use time::OffsetDateTime;
 
 impl<S, T, Body> Transform<S, ServiceRequest> for SessionMiddleware<T>
 where
@@ -186,14 +187,18 @@ fn failed() -> HttpResponse<()> {
     response
 }
 
-/// actix-web's headers are of types of their own. Those that `save` looks at are copied there and back, with all
-/// values of each.
+/// actix-web's headers are of types of their own. Those that `save` looks at are copied there and
+/// back, with all values of each.
 fn on_copies(
     headers: &mut HeaderMap,
     save: impl FnOnce(&mut http::HeaderMap) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
     let is_ours = |name: &actix::HeaderName| response::concerns(name.as_str());
-    let mut copies = copied(headers.iter().filter(|(name, _)| is_ours(name)));
+    let mut copies = http::HeaderMap::new();
+    for (name, value) in headers.iter().filter(|(name, _)| is_ours(name)) {
+        let name = http::HeaderName::from_bytes(name.as_ref()).expect(SAME_RULES);
+        copies.append(name, http::HeaderValue::from_bytes(value.as_bytes()).expect(SAME_RULES));
+    }
     save(&mut copies)?;
     headers.retain(|name, _| !is_ours(name));
     append(&copies, headers);
@@ -202,17 +207,6 @@ fn on_copies(
 
 /// What is a header for one of the two is one for the other.
 const SAME_RULES: &str = "both types hold any bytes that HTTP allows";
-
-fn copied<'h>(
-    headers: impl Iterator<Item = (&'h actix::HeaderName, &'h actix::HeaderValue)>,
-) -> http::HeaderMap {
-    let mut copies = http::HeaderMap::new();
-    for (name, value) in headers {
-        let name = http::HeaderName::from_bytes(name.as_ref()).expect(SAME_RULES);
-        copies.append(name, http::HeaderValue::from_bytes(value.as_bytes()).expect(SAME_RULES));
-    }
-    copies
-}
 
 fn append(copies: &http::HeaderMap, headers: &mut HeaderMap) {
     for (name, value) in copies {
@@ -227,8 +221,8 @@ where
 {
     let desk = request.extensions().get::<Arc<Desk<T>>>().cloned();
     desk.ok_or_else(SessionRejection::no_layer::<T>)?.lend(|sessions| {
-        let cookies = request.headers().get_all(actix::COOKIE);
-        sessions.load(&copied(cookies.map(|value| (&actix::COOKIE, value))))
+        let cookies = request.headers().get_all(actix::COOKIE).map(actix::HeaderValue::as_bytes);
+        sessions.load_cookies(cookies, OffsetDateTime::now_utc())
     })
 }
 

@@ -7,8 +7,8 @@ use std::fmt;
 
 /// Gives the handlers inside it the session, and saves it with the response.
 ///
-/// Middlewares of two types are independent. Of two of one type the inner one wins: for two sessions of one
-/// shape, wrap one in a type of its own.
+/// Middlewares of two types are independent. Of two of one type the inner one wins: for two
+/// sessions of one shape, wrap one in a type of its own.
 pub struct SessionMiddleware<T> {
     pub(super) sessions: Sessions<T>,
 }
@@ -32,12 +32,12 @@ impl<T> fmt::Debug for SessionMiddleware<T> {
     }
 }
 
-/// The session only if it came from a cookie that was accepted, for handlers that have nothing to say to
-/// a new visitor.
+/// The session only if it came from a cookie that was accepted, for handlers that have nothing to
+/// say to a new visitor.
 ///
-/// This is what `Option<Session<T>>` is for axum, and cannot be here: the framework itself defines that, for
-/// every extractor, as `None` when extraction fails. Extraction fails for mistakes in the program only, so it
-/// would be `Some` for every visitor and hide a middleware that was forgotten.
+/// This is what `Option<Session<T>>` is for axum, and cannot be here: the framework itself defines
+/// that, for every extractor, as `None` when extraction fails. Extraction fails for mistakes in the
+/// program only, so it would be `Some` for every visitor and hide a middleware that was forgotten.
 #[derive(Debug)]
 pub struct Restored<T>(pub Option<Session<T>>);
 

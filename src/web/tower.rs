@@ -45,8 +45,8 @@ use tower_service::Service;
 
 /// Gives the handlers inside it the session, and saves it with the response.
 ///
-/// Layers of two types are independent. Of two layers of one type the inner one wins: for two sessions of one
-/// shape, wrap one in a type of its own.
+/// Layers of two types are independent. Of two layers of one type the inner one wins: for two
+/// sessions of one shape, wrap one in a type of its own.
 pub struct SessionLayer<T> {
     sessions: Sessions<T>,
 }
@@ -165,7 +165,8 @@ impl<T: Serialize + DeserializeOwned + Default + Send + 'static> Session<T> {
         Session::from_parts(request.extensions(), request.headers())
     }
 
-    /// The same for a framework that runs tower layers and has a request type of its own, like salvo.
+    /// The same for a framework that runs tower layers and has a request type of its own, like
+    /// salvo.
     ///
     /// # Errors
     ///

@@ -132,3 +132,31 @@ pub(crate) fn refusal<T: Serialize + DeserializeOwned>(
         Err(error) => error.reason(),
     }
 }
+
+/// Stands in the plaintext of sessions that must not be seen.
+pub(crate) const MARKER: &str = "the-visitors-secret";
+
+pub(crate) fn value_with_marker() -> String {
+    sealed(created(NOW), &visit_bytes(7, MARKER))
+}
+
+/// No spelling of the key, nothing of the plaintext and no cookie's value may be in `text`, which
+/// must not be empty.
+#[track_caller]
+pub(crate) fn assert_no_secret(text: &str) {
+    assert!(!text.is_empty());
+    let key_text = key(KEY).to_text();
+    let hex: String = KEY.iter().map(|byte| format!("{byte:02x}")).collect();
+    let list = format!("{:?}", &KEY[..4]);
+    let value = value_with_marker();
+    let secrets = [
+        ("the key's text", &key_text[5..25]),
+        ("the key in hex", &hex[..16]),
+        ("the key as a list", list.trim_matches(['[', ']'])),
+        ("the plaintext", MARKER),
+        ("the value", &value[..40]),
+    ];
+    for (what, secret) in secrets {
+        assert!(!text.to_lowercase().contains(&secret.to_lowercase()), "{what} is in: {text}");
+    }
+}

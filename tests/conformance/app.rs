@@ -19,8 +19,8 @@
 //! | `/restored` | asks for a session that came from a cookie |
 //! | `/elsewhere` | asks for a session for which there is no middleware |
 //!
-//! A request's `wished` headers (`name: value`) are put on the responses of `/read` and `/count`, as if
-//! the handler had set them.
+//! A request's `wished` headers (`name: value`) are put on the responses of `/read` and `/count`,
+//! as if the handler had set them.
 
 use hyper::body::Bytes;
 use sealed_session::{Key, KeyRing, Session, Sessions};

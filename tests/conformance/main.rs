@@ -1,5 +1,6 @@
-//! One suite, every server: what `docs/design.md` says of headers and deadlines, asserted over a real socket against
-//! the core behind hyper and against each adapter. Each pair of server and assertion is a test of its own.
+//! One suite, every server: what `docs/design.md` says of headers and deadlines, asserted over a
+//! real socket against the core behind hyper and against each adapter. Each pair of server and
+//! assertion is a test of its own.
 //!
 //! | file | what it has |
 //! | --- | --- |

@@ -89,8 +89,8 @@ pub(crate) fn a_visitor_who_leaves_before_the_answer_leaves_the_server_fit(start
     assert_eq!(fixture.open(next.cookie()).page_views, 8, "what was never answered never was");
 }
 
-/// The handlers of all visitors hold their sessions at the same time: none goes on before all are there.
-/// Afterwards each visitor has the own session, changed once, under the own id.
+/// The handlers of all visitors hold their sessions at the same time: none goes on before all are
+/// there. Afterwards each visitor has the own session, changed once, under the own id.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn a_thousand_concurrent_visitors_never_mix(start: Start) {
     const CONNECTIONS: usize = 20;

@@ -1,0 +1,145 @@
+//! What can be asked of the command, and how lengths and dates are written.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
+
+/// Makes and rotates the key files of sealed-session, and explains its cookies.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Answer in JSON, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Take a key file that group or others can read (a mount that is so by design)
+    #[arg(long, global = true)]
+    pub(crate) allow_readable_by_others: bool,
+    /// Take this for the time, instead of the clock's (for tests)
+    #[arg(long, global = true, hide = true, value_parser = moment)]
+    pub(crate) now: Option<OffsetDateTime>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make, change and show key files
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Explain a cookie's value: what it says, and why it is refused
+    Inspect(Inspect),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key file with one key, which seals at once
+    New {
+        /// The file, which must not be there yet
+        file: PathBuf,
+    },
+    /// Add a key that seals once every server has it, and give the one before it its end
+    Rotate(Rotate),
+    /// End a key that leaked, now, with every session that its holder could have forged
+    Revoke(Revoke),
+    /// Remove the keys that no longer open anything
+    Prune {
+        /// The key file
+        file: PathBuf,
+    },
+    /// Show ids, states and dates of the keys, and no secret
+    List {
+        /// The key file
+        file: PathBuf,
+    },
+    /// Print one new key, for SESSION_KEYS
+    Generate,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// The key file
+    pub(crate) file: PathBuf,
+    /// How long from now until the new key seals
+    #[arg(long, default_value = "10m", value_name = "LENGTH", value_parser = length)]
+    pub(crate) after: Duration,
+    /// How long until every server that gets requests has read a new file
+    #[arg(long, default_value = "5m", value_name = "LENGTH", value_parser = length)]
+    pub(crate) propagation: Duration,
+    /// How far a server's clock may be from the true time
+    #[arg(long, default_value = "30s", value_name = "LENGTH", value_parser = length)]
+    pub(crate) skew: Duration,
+    /// The longest idle timeout any session may have, but not past the longest absolute one
+    #[arg(long, default_value = "8h", value_name = "LENGTH", value_parser = length)]
+    pub(crate) max_session: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The key file
+    pub(crate) file: PathBuf,
+    /// The key's id: 8 hex digits, as `keys list` shows them
+    pub(crate) id: String,
+    /// How long until every server that gets requests has read a new file
+    #[arg(long, default_value = "10m", value_name = "LENGTH", value_parser = length)]
+    pub(crate) after: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The cookie's value, without its name; `-` reads it from the standard input
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
+    /// The key file of the server that should open it
+    #[arg(long, value_name = "FILE", requires = "app")]
+    pub(crate) keys: Option<PathBuf>,
+    /// The application's name, the first argument of `Sessions::builder`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) app: Option<String>,
+    /// The cookie's name
+    #[arg(long, default_value = "__Host-session")]
+    pub(crate) name: String,
+    /// The server's idle timeout
+    #[arg(long, default_value = "30m", value_name = "LENGTH", value_parser = length)]
+    pub(crate) idle_timeout: Duration,
+    /// The server's absolute timeout
+    #[arg(long, default_value = "8h", value_name = "LENGTH", value_parser = length)]
+    pub(crate) absolute_timeout: Duration,
+    /// What the server cuts a session's own idle timeout to [default: the idle timeout]
+    #[arg(long, value_name = "LENGTH", value_parser = length)]
+    pub(crate) longest_idle: Option<Duration>,
+    /// What the server cuts a session's own absolute timeout to [default: the absolute timeout]
+    #[arg(long, value_name = "LENGTH", value_parser = length)]
+    pub(crate) longest_absolute: Option<Duration>,
+}
+
+/// `90s`, `10m`, `1h30m`, `30d`.
+fn length(text: &str) -> Result<Duration, String> {
+    const MEND: &str = "write a length like 90s, 10m, 1h30m or 30d";
+    let mut rest = text;
+    let mut sum: u64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: u64 = rest[..digits].parse().map_err(|_| MEND)?;
+        let mut units = rest[digits..].chars();
+        let seconds = match units.next() {
+            Some('s') => 1,
+            Some('m') => 60,
+            Some('h') => 60 * 60,
+            Some('d') => 24 * 60 * 60,
+            _ => return Err(MEND.to_owned()),
+        };
+        let part = number.checked_mul(seconds);
+        sum = part.and_then(|part| sum.checked_add(part)).ok_or("that is too long")?;
+        rest = units.as_str();
+    }
+    match i64::try_from(sum) {
+        Ok(seconds) if !text.is_empty() => Ok(Duration::seconds(seconds)),
+        Ok(_) => Err(MEND.to_owned()),
+        Err(_) => Err("that is too long".to_owned()),
+    }
+}
+
+fn moment(text: &str) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|error| error.to_string())
+}

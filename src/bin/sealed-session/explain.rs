@@ -1,0 +1,172 @@
+//! `inspect`: what a cookie's value says, and in plain words why it is refused.
+
+use crate::args::{Arguments, Inspect};
+use crate::keys::{Problem, options};
+use crate::output::{Output, date, state_name};
+use sealed_session::inspect::{Inspection, Opened, Server, inspect};
+use sealed_session::{KeyState, Reason};
+use serde_json::{Value, json};
+use std::io::{self, Read};
+use time::{Duration, OffsetDateTime};
+
+/// A cookie has at most 4096 bytes; whoever pipes in more is told so, not read to the end.
+const MOST_INPUT: u64 = 1 << 16;
+
+/// The answer, and whether a server would take the value so far.
+pub(crate) fn run(
+    question: &Inspect,
+    arguments: &Arguments,
+    now: OffsetDateTime,
+) -> Result<(Output, bool), Problem> {
+    let keys = match &question.keys {
+        Some(file) => Some(options(arguments).open(file)?.key_ring()),
+        None => None,
+    };
+    let app = question.app.clone().unwrap_or_default();
+    let too_long = |text: &str| u16::try_from(text.len()).is_err();
+    if too_long(&app) || too_long(&question.name) {
+        return Err("the names of the application and the cookie have at most 65,535 bytes".into());
+    }
+    if keys.is_some() && app.is_empty() {
+        return Err("`--app` is empty, which no application is called".into());
+    }
+    let server = Server {
+        app,
+        cookie_name: question.name.clone(),
+        keys,
+        idle_timeout: question.idle_timeout,
+        absolute_timeout: question.absolute_timeout,
+        longest_timeouts: (
+            question.longest_idle.unwrap_or(question.idle_timeout),
+            question.longest_absolute.unwrap_or(question.absolute_timeout),
+        ),
+    };
+    let value = match question.value.as_str() {
+        "-" => standard_input()?,
+        value => value.to_owned(),
+    };
+    let inspection = inspect(&value, &server, now);
+    let text = in_words(&inspection, server.keys.is_some(), now);
+    Ok((Output::new(text, in_json(&inspection)), inspection.refused.is_none()))
+}
+
+fn standard_input() -> Result<String, Problem> {
+    let mut value = String::new();
+    io::stdin().lock().take(MOST_INPUT).read_to_string(&mut value)?;
+    Ok(value.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn in_words(inspection: &Inspection, with_keys: bool, now: OffsetDateTime) -> String {
+    let mut lines = vec![format!("cookie      {} of 4096 bytes", inspection.cookie_len)];
+    if let Some(id) = inspection.key_id {
+        lines.push("envelope    version 1".to_owned());
+        let state = match (with_keys, inspection.key_state) {
+            (false, _) => String::new(),
+            (true, Some(state)) => format!(", {}", state_name(state)),
+            (true, None) => ", not in the key file".to_owned(),
+        };
+        lines.push(format!("key         {id}{state}"));
+    }
+    if let Some(session) = &inspection.session {
+        lines.extend(session_in_words(session, now));
+    }
+    lines.push(match inspection.refused {
+        Some(reason) => {
+            format!("refused     {reason}: {}", why(reason, inspection.key_state))
+        }
+        None if with_keys => "accepted    as far as can be told without the application".to_owned(),
+        None => "sealed      give --keys and --app to open it".to_owned(),
+    });
+    lines.join("\n") + "\n"
+}
+
+fn session_in_words(session: &Opened, now: OffsetDateTime) -> Vec<String> {
+    let mut lines = vec![
+        format!("session     {}", session.id),
+        format!("created     {} ({})", date(session.created_at), ago(session.created_at, now)),
+        format!("renewed     {} ({})", date(session.renewed_at), ago(session.renewed_at, now)),
+        format!(
+            "idle until  {} ({})",
+            date(session.idle_deadline),
+            ago(session.idle_deadline, now)
+        ),
+        format!(
+            "ends at     {} ({})",
+            date(session.absolute_deadline),
+            ago(session.absolute_deadline, now)
+        ),
+    ];
+    if let Some((idle, absolute)) = session.own_timeouts {
+        lines.push(format!("timeouts    its own: idle {idle}, absolute {absolute}"));
+    }
+    lines.push(format!("schema      {}", session.schema));
+    lines.push(format!("data        {} bytes", session.data_len));
+    lines
+}
+
+/// `3m20s ago`, `in 26m40s`.
+fn ago(moment: OffsetDateTime, now: OffsetDateTime) -> String {
+    let length = Duration::seconds((now - moment).whole_seconds());
+    match length.is_negative() {
+        true => format!("in {}", -length),
+        false => format!("{length} ago"),
+    }
+}
+
+fn why(reason: Reason, state: Option<KeyState>) -> &'static str {
+    match reason {
+        Reason::TooLong => {
+            "name and value together have more than 4096 bytes; browsers store no more"
+        }
+        Reason::Malformed => {
+            "this is no value of this library: it is not canonical base64url without padding, was \
+             cut short, or belongs to another program"
+        }
+        Reason::UnknownVersion => "a newer release sealed it; servers keep such a cookie",
+        Reason::UnknownKey => {
+            "the key file has no such key: an old or new key of another file, or the file is not \
+             the newest; servers keep such a cookie"
+        }
+        Reason::RetiredKey if state == Some(KeyState::Revoked) => "its key is revoked",
+        Reason::RetiredKey => "its key is past its `open_until`",
+        Reason::Forged => {
+            "it was altered, or sealed for another application or another cookie's name: check \
+             --app and --name"
+        }
+        Reason::Payload => {
+            "it is authentic, but not laid out as a session: another program has the key"
+        }
+        Reason::IdleTimeout => "it was not used for longer than the idle timeout",
+        Reason::AbsoluteTimeout => "it is older than the absolute timeout",
+        Reason::NotYetValid => {
+            "it was created or renewed more than 60 seconds ahead of this clock: one of the clocks is wrong"
+        }
+        Reason::Revoked => "it was created before the key file's `reject_created_before`",
+        _ => "a server refuses it",
+    }
+}
+
+fn in_json(inspection: &Inspection) -> Value {
+    let session = inspection.session.as_ref().map(|session| {
+        json!({
+            "id": session.id.to_string(),
+            "created_at": date(session.created_at),
+            "renewed_at": date(session.renewed_at),
+            "idle_deadline": date(session.idle_deadline),
+            "absolute_deadline": date(session.absolute_deadline),
+            "own_timeouts": session.own_timeouts.map(|(idle, absolute)| {
+                json!({ "idle": idle.whole_seconds(), "absolute": absolute.whole_seconds() })
+            }),
+            "schema": session.schema,
+            "data_len": session.data_len,
+        })
+    });
+    json!({
+        "cookie_len": inspection.cookie_len,
+        "key_id": inspection.key_id.map(|id| id.to_string()),
+        "key_state": inspection.key_state.map(state_name),
+        "session": session,
+        "refused": inspection.refused.map(Reason::as_str),
+        "why": inspection.refused.map(|reason| why(reason, inspection.key_state)),
+    })
+}

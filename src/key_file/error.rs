@@ -1,0 +1,46 @@
+//! What is wrong with a key file, and where.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A key file, or a change of one, that is refused. The message names the file and the line where
+/// there is one, and the mend; it never repeats any part of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFileError {
+    path: Option<PathBuf>,
+    line: Option<usize>,
+    problem: String,
+}
+
+impl KeyFileError {
+    pub(crate) fn new(problem: impl Into<String>) -> KeyFileError {
+        KeyFileError { path: None, line: None, problem: problem.into() }
+    }
+
+    pub(crate) fn on_line(line: usize, problem: impl Into<String>) -> KeyFileError {
+        KeyFileError { line: Some(line), ..KeyFileError::new(problem) }
+    }
+
+    pub(crate) fn in_file(self, path: &Path) -> KeyFileError {
+        KeyFileError { path: Some(path.to_owned()), ..self }
+    }
+
+    /// The line of the file that is to be mended, from 1.
+    pub fn line(&self) -> Option<usize> {
+        self.line
+    }
+}
+
+impl fmt::Display for KeyFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "{}: ", path.display())?;
+        }
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        f.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for KeyFileError {}

@@ -1,0 +1,160 @@
+//! A key file that is read again and again, and the `Sessions` that get what it says.
+
+use super::error::KeyFileError;
+use super::pace::Pace;
+use super::reloader::{Health, Polled, Reloader};
+use super::schedule::KeySchedule;
+use crate::key_ring::KeyRing;
+use crate::sessions::Sessions;
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration as StdDuration;
+use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
+
+/// How often the thread looks whether a cookie named an unknown key.
+const LONGEST_NAP: StdDuration = StdDuration::from_secs(1);
+
+/// A key file that is being watched, from [`KeyFile::watch`](crate::KeyFile::watch), until this is
+/// dropped.
+///
+/// Requests do not wait for it: its thread swaps a pointer in each `Sessions`, and a cookie with an
+/// unknown key leaves a mark that the thread finds within a second (and reads the file early for,
+/// at most once a minute).
+#[must_use = "the file is watched until this is dropped"]
+pub struct KeyWatch {
+    state: Arc<Mutex<State>>,
+    /// Dropped to wake the thread and end it.
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct State {
+    reloader: Reloader,
+    pace: Pace,
+    attached: Vec<Box<dyn Attached>>,
+}
+
+/// A `Sessions` of any type.
+trait Attached: Send {
+    fn set_key_ring(&self, ring: KeyRing);
+    fn take_unknown_key_met(&self) -> bool;
+}
+
+impl<T: Serialize + DeserializeOwned> Attached for Sessions<T> {
+    fn set_key_ring(&self, ring: KeyRing) {
+        Sessions::set_key_ring(self, ring);
+    }
+
+    fn take_unknown_key_met(&self) -> bool {
+        Sessions::take_unknown_key_met(self)
+    }
+}
+
+type Read = Result<Zeroizing<Vec<u8>>, KeyFileError>;
+
+impl State {
+    fn is_due(&mut self, now: OffsetDateTime) -> bool {
+        let mut unknown_key_met = false;
+        for sessions in &self.attached {
+            // Each is asked, for asking takes the mark away.
+            unknown_key_met |= sessions.take_unknown_key_met();
+        }
+        self.pace.is_due(unknown_key_met, now)
+    }
+
+    fn take_in(&mut self, read: &Read, now: OffsetDateTime) {
+        let content = read.as_ref().map(|content| &content[..]).map_err(Clone::clone);
+        if self.reloader.poll(content, now) == Polled::Reloaded {
+            for sessions in &self.attached {
+                sessions.set_key_ring(self.reloader.key_ring().clone());
+            }
+        }
+    }
+}
+
+impl KeyWatch {
+    pub(super) fn start(
+        path: PathBuf,
+        every: Duration,
+        clock: impl Fn() -> OffsetDateTime + Send + 'static,
+        read: impl Fn(&Path) -> Read + Send + 'static,
+    ) -> Result<KeyWatch, KeyFileError> {
+        let nap = StdDuration::try_from(every).unwrap_or_default().min(LONGEST_NAP);
+        if nap.is_zero() {
+            return Err(KeyFileError::new("`every` must be longer than zero").in_file(&path));
+        }
+        let now = clock();
+        let content = read(&path)?;
+        let schedule = KeySchedule::parse(&content).map_err(|error| error.in_file(&path))?;
+        let state = Arc::new(Mutex::new(State {
+            reloader: Reloader::started(&schedule, &content, Some(&path), now),
+            pace: Pace::new(every, now),
+            attached: Vec::new(),
+        }));
+
+        let (stop, stopped) = mpsc::channel();
+        let shared = Arc::clone(&state);
+        let run = move || {
+            while stopped.recv_timeout(nap) == Err(RecvTimeoutError::Timeout) {
+                let now = clock();
+                if lock(&shared).is_due(now) {
+                    // Not under the lock: a disk that hangs must not silence `health`.
+                    let content = read(&path);
+                    lock(&shared).take_in(&content, now);
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("key-file".to_owned()).spawn(run);
+        let thread = thread.map_err(|error| {
+            KeyFileError::new(format!("no thread to watch the key file: {error}"))
+        })?;
+        Ok(KeyWatch { state, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// The keys in use now, for [`Sessions::builder`]. Then [`attach`](KeyWatch::attach) what it
+    /// builds.
+    pub fn key_ring(&self) -> KeyRing {
+        lock(&self.state).reloader.key_ring().clone()
+    }
+
+    /// Gives `sessions`, with all its clones, the keys in use now and every later ring. Several can
+    /// be attached.
+    pub fn attach<T: Serialize + DeserializeOwned + 'static>(&self, sessions: &Sessions<T>) {
+        let mut state = lock(&self.state);
+        sessions.set_key_ring(state.reloader.key_ring().clone());
+        state.attached.push(Box::new(sessions.clone()));
+    }
+
+    /// How it goes: which generation is in use since when, and what is wrong with the file if it is
+    /// not that one. [`Health::is_older_than`] is what a readiness probe asks.
+    pub fn health(&self) -> Health {
+        lock(&self.state).reloader.health().clone()
+    }
+}
+
+/// A panic elsewhere cannot leave the state half changed: a new ring is made before it is stored.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the thread, having waited for a read that is under way.
+impl Drop for KeyWatch {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It panics only where reading does, and then there is nothing left to end.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for KeyWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyWatch").field("health", &self.health()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,385 @@
+//! What a server makes of a key file that changes while it serves: new keys when they are good, the
+//! last good ones otherwise.
+
+mod key_files;
+
+use key_files::*;
+use sealed_session::key_file::{
+    Health, KeyFileError, KeySchedule, KeyWatch, Polled, Reloader, Rotation,
+};
+use sealed_session::{KeyFile, KeyRing, KeyState, Reason, Saved, Session, Sessions};
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+use time::{Duration, OffsetDateTime};
+
+const ROTATION: Rotation = Rotation {
+    after: Duration::minutes(3),
+    propagation: Duration::minutes(2),
+    skew: Duration::seconds(30),
+    max_session: Duration::minutes(30),
+};
+
+fn one_key() -> KeySchedule {
+    KeySchedule::new(key(1), NOW).unwrap()
+}
+
+fn rotated() -> KeySchedule {
+    let mut schedule = one_key();
+    schedule.rotate(key(2), &ROTATION, NOW).unwrap();
+    schedule
+}
+
+fn reloader(schedule: &KeySchedule) -> Reloader {
+    Reloader::new(schedule.to_text().as_bytes(), NOW).unwrap()
+}
+
+fn at(seconds: i64) -> OffsetDateTime {
+    NOW + Duration::seconds(seconds)
+}
+
+/// Polls with `text` and expects that it is refused with this message and changes nothing else.
+#[track_caller]
+fn assert_refused(keys: &mut Reloader, text: &str, message: &str) {
+    let (states, before) = (keys.key_ring().states_at(NOW), keys.health().clone());
+    assert_eq!(keys.poll(Ok(text.as_bytes()), at(10)), Polled::Refused);
+    let after = keys.health().clone();
+    assert_eq!(after.last_error.clone().unwrap().to_string(), message);
+    let lasting = |health: Health| (health.generation, health.loaded_at, health.confirmed_at);
+    assert_eq!(lasting(after), lasting(before));
+    assert_eq!(keys.key_ring().states_at(NOW), states);
+}
+
+#[test]
+fn a_higher_generation_is_taken_into_use() {
+    let mut keys = reloader(&one_key());
+    assert_eq!(keys.poll(Ok(rotated().to_text().as_bytes()), at(10)), Polled::Reloaded);
+    let health = keys.health();
+    assert_eq!((health.generation, health.loaded_at, health.confirmed_at), (2, at(10), at(10)));
+    let states = keys.key_ring().states_at(NOW);
+    assert_eq!(states, [(key(2).id(), KeyState::Published), (key(1).id(), KeyState::Active)]);
+}
+
+#[test]
+fn the_same_content_confirms_the_ring_in_use() {
+    let mut keys = reloader(&one_key());
+    assert_eq!(keys.poll(Ok(one_key().to_text().as_bytes()), at(10)), Polled::Unchanged);
+    assert_eq!((keys.health().loaded_at, keys.health().confirmed_at), (NOW, at(10)));
+}
+
+#[test]
+fn a_lower_generation_is_refused() {
+    let mut keys = reloader(&rotated());
+    assert_refused(
+        &mut keys,
+        &one_key().to_text(),
+        "`generation` is 1, and 2 is in use: an older file was put back; put the newest one in place",
+    );
+}
+
+#[test]
+fn the_same_generation_with_other_content_is_refused() {
+    let mut keys = reloader(&rotated());
+    let text =
+        rotated().to_text().replace("seal_from = 2026-11-21T12:03", "seal_from = 2026-11-21T12:04");
+    assert_refused(
+        &mut keys,
+        &text,
+        "the content is another than the one in use, and `generation` is 2 in both: raise it",
+    );
+}
+
+#[test]
+fn a_reject_created_before_that_moves_back_or_vanishes_is_refused() {
+    let mut keys = reloader(&parse(&two_keys()));
+    let message = "`reject_created_before` is earlier than the one in use: it never moves back";
+    let next = two_keys().replace("generation = 7", "generation = 8");
+    assert_refused(&mut keys, &next.replace("before = 2026-11-01", "before = 2026-10-31"), message);
+    let line = next.lines().nth(1).unwrap().to_owned();
+    assert_refused(&mut keys, &next.replace(&line, ""), message);
+    let later = next.replace("before = 2026-11-01", "before = 2026-11-02");
+    assert_eq!(keys.poll(Ok(later.as_bytes()), at(20)), Polled::Reloaded);
+}
+
+#[test]
+fn a_file_that_is_being_written_is_refused_at_every_byte_and_then_taken() {
+    let mut keys = reloader(&one_key());
+    let text = rotated().to_text();
+    for len in 0..text.len() {
+        assert_eq!(keys.poll(Ok(&text.as_bytes()[..len]), at(10)), Polled::Refused, "cut to {len}");
+        assert_eq!(keys.health().generation, 1);
+    }
+    assert_eq!(keys.poll(Ok(text.as_bytes()), at(20)), Polled::Reloaded);
+    assert_eq!(keys.health().last_error, None);
+}
+
+#[test]
+fn an_error_passes_when_the_file_in_use_is_back() {
+    let mut keys = reloader(&one_key());
+    keys.poll(Ok(b"generation = "), at(10));
+    assert!(keys.health().last_error.is_some());
+    assert_eq!(keys.poll(Ok(one_key().to_text().as_bytes()), at(20)), Polled::Unchanged);
+    assert_eq!(keys.health().last_error, None);
+}
+
+#[test]
+fn a_server_whose_ring_may_be_too_old_says_so() {
+    let mut keys = reloader(&one_key());
+    let limit = Duration::seconds(30);
+    keys.poll(Ok(one_key().to_text().as_bytes()), at(10));
+    keys.poll(Ok(b"generation = "), at(20));
+    keys.poll(Err(KeyFile::open("no/such/file").unwrap_err()), at(30));
+    assert!(!keys.health().is_older_than(limit, at(40)));
+    assert!(keys.health().is_older_than(limit, at(41)));
+}
+
+#[test]
+fn each_change_of_what_is_wrong_is_reported_once() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let mut keys = reloader(&one_key());
+        let missing = || KeyFile::open("no/such/file").unwrap_err();
+        for second in 0..5 {
+            keys.poll(Ok(b"generation = "), at(second));
+        }
+        for second in 5..10 {
+            keys.poll(Err(missing()), at(second));
+        }
+        for second in 10..15 {
+            keys.poll(Ok(b"generation = "), at(second));
+        }
+        keys.poll(Ok(rotated().to_text().as_bytes()), at(15));
+        keys.poll(Ok(rotated().to_text().as_bytes()), at(16));
+    });
+    let text = log.text();
+    assert_eq!(text.matches("key file refused, the keys in use stay").count(), 3, "{text}");
+    assert_eq!(text.matches("key file reloaded").count(), 1, "{text}");
+    assert!(!text.contains(&secret(1)[..12]) && !text.contains("ssk1_"), "{text}");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
+    type Writer = Log;
+
+    fn make_writer(&self) -> Log {
+        self.clone()
+    }
+}
+
+// What a ring from a key file does to sessions.
+
+fn sessions(ring: KeyRing) -> Sessions<u32> {
+    Sessions::builder("shop", ring).build().unwrap()
+}
+
+#[test]
+fn a_ring_from_a_key_file_ends_the_sessions_that_the_file_ends() {
+    let mut schedule = one_key();
+    let old = sessions(schedule.key_ring());
+    let value = old.encode_at(&Session::new_at(7, NOW), NOW).unwrap();
+    schedule.rotate(key(2), &ROTATION, NOW).unwrap();
+    schedule.revoke(key(2).id(), key(3), Duration::ZERO, NOW).unwrap();
+
+    let reason = |sessions: &Sessions<u32>| sessions.decode_at(&value, at(1)).unwrap_err().reason();
+    assert_eq!(reason(&sessions(schedule.key_ring())), Reason::Revoked, "from the start");
+    old.set_key_ring(schedule.key_ring());
+    assert_eq!(reason(&old), Reason::Revoked, "after a swap");
+    old.set_key_ring(one_key().key_ring());
+    assert_eq!(reason(&old), Reason::Revoked, "it never moves back");
+}
+
+#[test]
+fn a_session_of_a_draining_key_is_sealed_under_the_active_one_with_its_id_and_age() {
+    let schedule = rotated();
+    let sessions = sessions(schedule.key_ring());
+    let value = sessions.encode_at(&Session::new_at(7, NOW), NOW).unwrap();
+    let rotated_at = NOW + ROTATION.after;
+    let request = |value: &str| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("cookie", format!("__Host-session={value}").parse().unwrap());
+        headers
+    };
+
+    // Read before a renewal is due: not written again.
+    let read = sessions.load_at(&request(&value), rotated_at - Duration::SECOND);
+    let mut response = http::HeaderMap::new();
+    let saved = sessions.save_at(read, &mut response, rotated_at - Duration::SECOND).unwrap();
+    assert_eq!(saved, Saved::Unchanged);
+
+    // Due for renewal after the new key has begun.
+    let read = sessions.load_at(&request(&value), rotated_at);
+    let (id, created_at) = (read.id(), read.created_at());
+    assert_eq!(sessions.save_at(read, &mut response, rotated_at).unwrap(), Saved::Written);
+    let set_cookie = response["set-cookie"].to_str().unwrap();
+    let resealed = set_cookie.split(['=', ';']).nth(1).unwrap();
+
+    // The old key is gone; the session is there.
+    let mut later = schedule.clone();
+    let after_drain = NOW + Duration::hours(1);
+    assert_eq!(later.prune(after_drain).unwrap(), [key(1).id()]);
+    sessions.set_key_ring(later.key_ring());
+    let session = sessions.decode_at(resealed, rotated_at + Duration::MINUTE).unwrap();
+    assert_eq!((*session, session.id(), session.created_at()), (7, id, created_at));
+    let gone = sessions.decode_at(&value, rotated_at + Duration::MINUTE).unwrap_err();
+    assert_eq!(gone.reason(), Reason::UnknownKey);
+}
+
+// The thread, with real files. These wait for it, and for nothing else.
+
+const OFTEN: Duration = Duration::milliseconds(10);
+
+fn wait_until(what: &str, mut true_now: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !true_now() {
+        assert!(started.elapsed().as_secs() < 60, "waited in vain until {what}");
+        std::thread::yield_now();
+    }
+}
+
+fn generation(watch: &KeyWatch) -> u64 {
+    watch.health().generation
+}
+
+fn folder_with_keys() -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    KeyFile::options().create(&path, &one_key()).unwrap();
+    (folder, path)
+}
+
+fn rotate(path: &Path) {
+    KeyFile::options().change(path, |schedule| schedule.rotate(key(2), &ROTATION, NOW)).unwrap();
+}
+
+#[test]
+fn a_rename_reaches_every_attached_sessions() {
+    let (_folder, path) = folder_with_keys();
+    let watch = KeyFile::watch(&path, OFTEN).unwrap();
+    let (first, second) = (sessions(watch.key_ring()), sessions(watch.key_ring()));
+    watch.attach(&first);
+    watch.attach(&second);
+    rotate(&path);
+    wait_until("both have the new ring", || {
+        let seals = |sessions: &Sessions<u32>| sessions.sealing_key_at(NOW + ROTATION.after);
+        seals(&first) == Some(key(2).id()) && seals(&second) == Some(key(2).id())
+    });
+    assert_eq!(generation(&watch), 2);
+}
+
+#[test]
+fn a_sessions_that_is_attached_late_gets_the_ring_of_today() {
+    let (_folder, path) = folder_with_keys();
+    let watch = KeyFile::watch(&path, OFTEN).unwrap();
+    let late = sessions(watch.key_ring());
+    rotate(&path);
+    wait_until("the file is reloaded", || generation(&watch) == 2);
+    watch.attach(&late);
+    assert_eq!(late.sealing_key_at(NOW + ROTATION.after), Some(key(2).id()));
+}
+
+#[test]
+fn a_plain_file_that_is_written_over_is_reloaded() {
+    let (_folder, path) = folder_with_keys();
+    let watch = KeyFile::watch(&path, OFTEN).unwrap();
+    fs::write(&path, rotated().to_text().as_bytes()).unwrap();
+    wait_until("the file is reloaded", || generation(&watch) == 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_swap_of_the_symbolic_link_of_a_kubernetes_mount_is_reloaded() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let version = |name: &str, schedule: &KeySchedule| {
+        let version = folder.path().join(name);
+        fs::create_dir(&version).unwrap();
+        fs::write(version.join("keys.toml"), schedule.to_text().as_bytes()).unwrap();
+        fs::set_permissions(version.join("keys.toml"), fs::Permissions::from_mode(0o644)).unwrap();
+        symlink(name, folder.path().join("..data_tmp")).unwrap();
+        fs::rename(folder.path().join("..data_tmp"), folder.path().join("..data")).unwrap();
+    };
+    version("..2026_11_21_12_00_00.1", &one_key());
+    let path = folder.path().join("keys.toml");
+    symlink("..data/keys.toml", &path).unwrap();
+
+    let watch = KeyFile::options().allow_readable_by_others().watch(&path, OFTEN).unwrap();
+    version("..2026_11_21_12_10_00.2", &rotated());
+    fs::remove_dir_all(folder.path().join("..2026_11_21_12_00_00.1")).unwrap();
+    wait_until("the file is reloaded", || generation(&watch) == 2);
+}
+
+#[test]
+fn a_file_that_breaks_and_is_mended_leaves_the_ring_alone_meanwhile() {
+    let (_folder, path) = folder_with_keys();
+    let watch = KeyFile::watch(&path, OFTEN).unwrap();
+    let error =
+        |watch: &KeyWatch| watch.health().last_error.map(|error: KeyFileError| error.to_string());
+    fs::write(&path, "generation = 2\n").unwrap();
+    let expected = format!("{}: line 1: it has no key", path.display());
+    wait_until("it is refused", || error(&watch).as_deref() == Some(&expected));
+    fs::remove_file(&path).unwrap();
+    wait_until("it is missing", || error(&watch).is_some_and(|error| error != expected));
+    assert_eq!(generation(&watch), 1);
+    KeyFile::options().create(&path, &rotated()).unwrap();
+    wait_until("it is back", || generation(&watch) == 2);
+    assert_eq!(error(&watch), None);
+}
+
+#[test]
+fn a_cookie_with_an_unknown_key_leads_to_an_early_read() {
+    let (_folder, path) = folder_with_keys();
+    let watch = KeyFile::watch(&path, Duration::DAY).unwrap();
+    let sessions = sessions(watch.key_ring());
+    watch.attach(&sessions);
+    rotate(&path);
+    assert_eq!(generation(&watch), 1, "the day is not over");
+    let later = NOW + ROTATION.after;
+    let value = Sessions::<u32>::builder("shop", rotated().key_ring()).build().unwrap();
+    let value = value.encode_at(&Session::new_at(7, later), later).unwrap();
+    let reason = sessions.decode_at(&value, later).unwrap_err().reason();
+    assert_eq!(reason, Reason::UnknownKey);
+    wait_until("the file is read early", || generation(&watch) == 2);
+    assert_eq!(*sessions.decode_at(&value, later).unwrap(), 7);
+}
+
+#[test]
+fn nothing_is_reloaded_after_the_watch_is_dropped() {
+    let (_folder, path) = folder_with_keys();
+    let watch = KeyFile::watch(&path, OFTEN).unwrap();
+    let sessions = sessions(watch.key_ring());
+    watch.attach(&sessions);
+    drop(watch); // waits for the thread
+    rotate(&path);
+    assert_eq!(sessions.sealing_key_at(NOW + ROTATION.after), Some(key(1).id()));
+}
+
+#[test]
+fn a_pace_of_zero_and_a_missing_file_are_refused_at_the_start() {
+    let (_folder, path) = folder_with_keys();
+    for every in [Duration::ZERO, Duration::seconds(-1)] {
+        let error = KeyFile::watch(&path, every).unwrap_err().to_string();
+        assert!(error.ends_with("`every` must be longer than zero"), "{error}");
+    }
+    assert!(KeyFile::watch(path.with_file_name("missing.toml"), OFTEN).is_err());
+}
