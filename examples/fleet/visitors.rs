@@ -95,6 +95,7 @@ pub(crate) async fn find_ended(visitors: Vec<Visitor>) -> (Vec<Visitor>, usize) 
             let line = visitor.get("/").await.unwrap_or_default();
             let ended = line == "You visited this page 1 time.\n";
             visitor.cookie = None;
+            visitor.counts = Counts::default();
             (visitor, ended)
         })
     };
