@@ -12,7 +12,8 @@ use serde::de::{
 };
 use std::fmt;
 
-/// More elements of lists and maps than a plaintext of 3 KB has, where each takes up at least a byte.
+/// More elements of lists and maps than a plaintext of 3 KB has, where each takes up at least a
+/// byte.
 const MOST_ELEMENTS: u32 = 4096;
 /// As deep as `serde_json` goes.
 const DEEPEST: u32 = 128;
@@ -40,7 +41,8 @@ pub(crate) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 /// A part of serde's machinery that passes everything on to `inner`. Where it is the `LIST` of a
-/// length that the plaintext tells, it counts the elements; tuples and structs have the length of their type.
+/// length that the plaintext tells, it counts the elements; tuples and structs have the length of
+/// their type.
 struct Bounded<'b, I, const LIST: bool = false> {
     inner: I,
     budget: &'b mut Budget,

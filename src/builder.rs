@@ -79,7 +79,8 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     }
 
     /// The cookie's name; `__Host-session` by default. With the prefix `__Host-`, browsers take it
-    /// only from this very host, over TLS, for all paths. Two applications on one host need two names.
+    /// only from this very host, over TLS, for all paths. Two applications on one host need two
+    /// names.
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.cookie.name = name.into();
         self
@@ -91,8 +92,9 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         self
     }
 
-    /// The `Domain` attribute; none by default, so that the cookie stays on this host. With it the cookie
-    /// goes to all subdomains, and any of them can plant one: give the cookie a name without `__Host-` then.
+    /// The `Domain` attribute; none by default, so that the cookie stays on this host. With it the
+    /// cookie goes to all subdomains, and any of them can plant one: give the cookie a name without
+    /// `__Host-` then.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.cookie.domain = Some(domain.into());
         self
@@ -118,7 +120,8 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         self
     }
 
-    /// The `Partitioned` attribute (CHIPS), for applications embedded in other sites; off by default.
+    /// The `Partitioned` attribute (CHIPS), for applications embedded in other sites; off by
+    /// default.
     pub fn partitioned(mut self, partitioned: bool) -> Self {
         self.cookie.partitioned = partitioned;
         self
@@ -132,51 +135,53 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
 
     /// How long a session lives at all; 8 hours by default. In whole seconds.
     ///
-    /// Together with the idle timeout this is the server's policy of today: it counts for cookies that are
-    /// out already, too.
+    /// Together with the idle timeout this is the server's policy of today: it counts for cookies
+    /// that are out already, too.
     pub fn absolute_timeout(mut self, length: Duration) -> Self {
         self.absolute_timeout = length;
         self
     }
 
-    /// What a session's own timeouts ([`Session::set_timeouts`]) are cut to whenever it is loaded; the
-    /// two timeouts above by default. In whole seconds.
+    /// What a session's own timeouts ([`Session::set_timeouts`]) are cut to whenever it is loaded;
+    /// the two timeouts above by default. In whole seconds.
     pub fn longest_timeouts(mut self, idle: Duration, absolute: Duration) -> Self {
         self.longest_timeouts = Some((idle, absolute));
         self
     }
 
-    /// How long after the last renewal a session in use is renewed: its cookie is written again with a new
-    /// idle deadline. A tenth of its idle timeout by default, but not under a minute (and
-    /// half of an idle timeout that is itself no longer than that), so that most responses carry no
-    /// `Set-Cookie`. In whole seconds; zero renews at every use.
+    /// How long after the last renewal a session in use is renewed: its cookie is written again
+    /// with a new idle deadline. A tenth of its idle timeout by default, but not under a minute
+    /// (and half of an idle timeout that is itself no longer than that), so that most responses
+    /// carry no `Set-Cookie`. In whole seconds; zero renews at every use.
     pub fn renew_after(mut self, length: Duration) -> Self {
         self.renew_after = Some(length);
         self
     }
 
-    /// Whether the cookie outlives the browser's window, by a `Max-Age` of what is left until the nearer
-    /// deadline (at most 400 days); on by default. The deadlines hold without it.
+    /// Whether the cookie outlives the browser's window, by a `Max-Age` of what is left until the
+    /// nearer deadline (at most 400 days); on by default. The deadlines hold without it.
     pub fn persistent(mut self, persistent: bool) -> Self {
         self.persistent = persistent;
         self
     }
 
-    /// The plaintext is padded to a multiple of so many bytes, so that the cookie's length tells less about
-    /// the content; 16 by default, from 1 (none) to 256.
+    /// The plaintext is padded to a multiple of so many bytes, so that the cookie's length tells
+    /// less about the content; 16 by default, from 1 (none) to 256.
     pub fn padding(mut self, multiple: usize) -> Self {
         self.padding = multiple;
         self
     }
 
-    /// The schema of `T`; 0 by default. Raise it whenever a change of `T` makes its old bytes unreadable
-    /// or, worse, readable as something else, and give the old type to [`upgrade`](SessionsBuilder::upgrade).
+    /// The schema of `T`; 0 by default. Raise it whenever a change of `T` makes its old bytes
+    /// unreadable or, worse, readable as something else, and give the old type to
+    /// [`upgrade`](SessionsBuilder::upgrade).
     pub fn version(mut self, schema: u32) -> Self {
         self.schema = schema;
         self
     }
 
-    /// How sessions of the older schema `from` become a `T`. Without this they are lost (`OldSchema`).
+    /// How sessions of the older schema `from` become a `T`. Without this they are lost
+    /// (`OldSchema`).
     ///
     /// ```
     /// # use sealed_session::{Key, KeyRing, Sessions};
@@ -202,9 +207,9 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         self
     }
 
-    /// Asked of every session that passed all other checks; `true` refuses it. This is the place for a list of
-    /// ids that were signed out, or for a user's "sign out everywhere": without it, a copy of a cookie made
-    /// before a logout stays valid until its deadlines.
+    /// Asked of every session that passed all other checks; `true` refuses it. This is the place
+    /// for a list of ids that were signed out, or for a user's "sign out everywhere": without it, a
+    /// copy of a cookie made before a logout stays valid until its deadlines.
     ///
     /// ```
     /// # use sealed_session::{Key, KeyRing, Session, Sessions};
@@ -229,10 +234,10 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         self
     }
 
-    /// Drops `Secure` and a `__Host-` or other prefix from the name, for plain HTTP where the browser does not
-    /// take it for secure (a phone that tests against `http://192.168.…`). Chromium, Firefox and curl do take
-    /// `http://localhost` and `http://127.0.0.1` for secure: they do not need it there. Says so in the log at
-    /// every start.
+    /// Drops `Secure` and a `__Host-` or other prefix from the name, for plain HTTP where the
+    /// browser does not take it for secure (a phone that tests against `http://192.168.…`).
+    /// Chromium, Firefox and curl do take `http://localhost` and `http://127.0.0.1` for secure:
+    /// they do not need it there. Says so in the log at every start.
     pub fn insecure_for_development(mut self) -> Self {
         self.insecure = true;
         self
@@ -242,11 +247,12 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], naming the setting and the mend: an empty `app`; a name, path or domain with
-    /// characters that do not belong there; a prefixed name without what the prefix demands
-    /// (RFC 6265bis §4.1.3); `SameSite=None` or `Partitioned` without `Secure`; a timeout that is not
-    /// whole seconds, not positive or too long; a padding outside 1 to 256; an upgrade from this version or a
-    /// later one; a `T` whose default does not survive serialisation or does not fit a cookie.
+    /// [`ConfigError`], naming the setting and the mend: an empty `app`; a name, path or domain
+    /// with characters that do not belong there; a prefixed name without what the prefix demands
+    /// (RFC 6265bis §4.1.3); `SameSite=None` or `Partitioned` without `Secure`; a timeout that is
+    /// not whole seconds, not positive or too long; a padding outside 1 to 256; an upgrade from
+    /// this version or a later one; a `T` whose default does not survive serialisation or does not
+    /// fit a cookie.
     pub fn build(mut self) -> Result<Sessions<T>, ConfigError>
     where
         T: Default,

@@ -223,7 +223,8 @@ pub(crate) fn upgrades<T>(
     Ok(by_version)
 }
 
-/// The bytes of `T::default()`, if they survive: postcard cannot read back everything that it writes.
+/// The bytes of `T::default()`, if they survive: postcard cannot read back everything that it
+/// writes.
 pub(crate) fn default_data<T: Serialize + DeserializeOwned + Default>()
 -> Result<Vec<u8>, ConfigError> {
     let broken = |what: &str| {

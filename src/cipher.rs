@@ -2,7 +2,8 @@
 //!
 //! XAES-256-GCM (C2SP, `XAES-256-GCM.md`) is AES-256-GCM under a key that two AES blocks derive
 //! from the first half of a 192-bit nonce. With random 96-bit nonces alone, AES-GCM is safe for
-//! 2^32 messages a key (NIST SP 800-38D §8.3), over a whole fleet; 192 random bits lift that to 2^80.
+//! 2^32 messages a key (NIST SP 800-38D §8.3), over a whole fleet; 192 random bits lift that to
+//! 2^80.
 //!
 //! It is composed here, not taken whole from a crate, because opening needs no decryption key
 //! schedule (`Aes256Enc`), and the key of one message needs none of the wiping that the keys of a
@@ -55,7 +56,8 @@ impl Cipher {
         })
     }
 
-    /// Decrypts `text` in place, having checked the tag in constant time. A forged `text` is left as it is.
+    /// Decrypts `text` in place, having checked the tag in constant time. A forged `text` is left
+    /// as it is.
     pub(crate) fn open(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -69,11 +71,12 @@ impl Cipher {
         })
     }
 
-    /// Calls `f` with AES-256-GCM under the key of this one message, and the 96 bits of nonce left for it.
+    /// Calls `f` with AES-256-GCM under the key of this one message, and the 96 bits of nonce left
+    /// for it.
     ///
-    /// The message key is forgotten, not dropped: wiping the schedule of a key that lives a microsecond and
-    /// opens one message would cost a tenth of the whole (`docs/performance.md`). The ring's own schedules,
-    /// which live long and open everything, are wiped.
+    /// The message key is forgotten, not dropped: wiping the schedule of a key that lives a
+    /// microsecond and opens one message would cost a tenth of the whole (`docs/performance.md`).
+    /// The ring's own schedules, which live long and open everything, are wiped.
     fn with_message_key<R>(
         &self,
         nonce: &[u8; NONCE_LEN],

@@ -72,8 +72,8 @@ pub(crate) fn is_kept(origin: Origin) -> bool {
     matches!(origin, Origin::Rejected(UnknownVersion | NewerSchema | NotYetValid))
 }
 
-/// Whether the cookie is of no use to anybody. Timed-out ones are dropped by the browser itself, and the
-/// key of `UnknownKey` may still be on its way.
+/// Whether the cookie is of no use to anybody. Timed-out ones are dropped by the browser itself,
+/// and the key of `UnknownKey` may still be on its way.
 fn is_cleared(origin: Origin) -> bool {
     use Reason::*;
     matches!(

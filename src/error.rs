@@ -121,7 +121,8 @@ pub enum EncodeError {
          keep large data in a database and its id in the session"
     )]
     TooLarge {
-        /// Bytes of name, `=` and value, at the largest that later renewals of this session can make it.
+        /// Bytes of name, `=` and value, at the largest that later renewals of this session can
+        /// make it.
         size: usize,
         /// The limit, 4096.
         limit: usize,
@@ -134,7 +135,8 @@ pub enum EncodeError {
         /// What postcard said.
         source: postcard::Error,
     },
-    /// What was written does not read back as it was. Only looked for where debug assertions are on.
+    /// What was written does not read back as it was. Only looked for where debug assertions are
+    /// on.
     #[error("`{type_name}` does not read back as it was written: {ROUND_TRIP_CAUSES}")]
     RoundTrip {
         /// The session's type.

@@ -1,7 +1,8 @@
-//! What does a cookie's value say, and why is it refused? For people who search for a fault (feature `cli`).
+//! What does a cookie's value say, and why is it refused? For people who search for a fault
+//! (feature `cli`).
 //!
-//! The same steps as when a server opens it, but without the application's type: what is inside the data
-//! stays inside.
+//! The same steps as when a server opens it, but without the application's type: what is inside the
+//! data stays inside.
 
 use crate::envelope::{Binding, Envelope, Parts};
 use crate::error::Reason;
@@ -42,8 +43,8 @@ pub struct Inspection {
     pub key_state: Option<KeyState>,
     /// What is inside, where the key opens it.
     pub session: Option<Opened>,
-    /// The first check that it failed. (Whether `T` reads its data and what `revoked` says of it, only the
-    /// application knows.)
+    /// The first check that it failed. (Whether `T` reads its data and what `revoked` says of it,
+    /// only the application knows.)
     pub refused: Option<Reason>,
 }
 

@@ -47,7 +47,8 @@ impl Key {
     ///
     /// # Panics
     ///
-    /// If the operating system gives no random bytes; [`Key::try_generate`] returns that as an error.
+    /// If the operating system gives no random bytes; [`Key::try_generate`] returns that as an
+    /// error.
     pub fn generate() -> Key {
         Key::try_generate().expect("the operating system gives random bytes")
     }
@@ -180,7 +181,8 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Four public bytes, derived from a key, that say which key sealed a cookie. Shown as 8 hex digits.
+/// Four public bytes, derived from a key, that say which key sealed a cookie. Shown as 8 hex
+/// digits.
 ///
 /// ```
 /// # let key = sealed_session::Key::generate();

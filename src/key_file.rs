@@ -35,7 +35,8 @@ use disk::{Lock, Readers};
 use std::path::Path;
 use time::{Duration, OffsetDateTime};
 
-/// A key file as it was read: TOML with dated keys, made and changed by the command `sealed-session`.
+/// A key file as it was read: TOML with dated keys, made and changed by the command
+/// `sealed-session`.
 ///
 /// A server that picks up new keys while it serves watches the file:
 ///
@@ -67,19 +68,21 @@ impl KeyFile {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`], naming the line and the mend: a file that cannot be read, that group or others can read
-    /// ([`KeyFileOptions::allow_readable_by_others`]) or write, and all that [`KeySchedule::parse`] refuses.
+    /// [`KeyFileError`], naming the line and the mend: a file that cannot be read, that group or
+    /// others can read ([`KeyFileOptions::allow_readable_by_others`]) or write, and all that
+    /// [`KeySchedule::parse`] refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<KeyFile, KeyFileError> {
         KeyFile::options().open(path)
     }
 
-    /// Reads a key file, and reads it again every so often on a thread of its own until the [`KeyWatch`] is dropped.
-    /// What counts is the content, so a plain file, a rename and the symbolic links of a Kubernetes mount all work.
+    /// Reads a key file, and reads it again every so often on a thread of its own until the
+    /// [`KeyWatch`] is dropped. What counts is the content, so a plain file, a rename and the
+    /// symbolic links of a Kubernetes mount all work.
     ///
     /// # Errors
     ///
-    /// Those of [`KeyFile::open`]; `every` not longer than zero; no thread to be had. Later errors leave the
-    /// last good keys in use: see [`KeyWatch::health`].
+    /// Those of [`KeyFile::open`]; `every` not longer than zero; no thread to be had. Later errors
+    /// leave the last good keys in use: see [`KeyWatch::health`].
     pub fn watch(path: impl AsRef<Path>, every: Duration) -> Result<KeyWatch, KeyFileError> {
         KeyFile::options().watch(path, every)
     }
@@ -89,7 +92,8 @@ impl KeyFile {
         KeyFileOptions::default()
     }
 
-    /// The keys for a [`Sessions`](crate::Sessions). The ring carries the file's `reject_created_before` with it.
+    /// The keys for a [`Sessions`](crate::Sessions). The ring carries the file's
+    /// `reject_created_before` with it.
     pub fn key_ring(&self) -> KeyRing {
         self.schedule.key_ring()
     }
@@ -107,8 +111,8 @@ pub struct KeyFileOptions {
 }
 
 impl KeyFileOptions {
-    /// Allows a file that group or others can read, as mounts of Kubernetes Secrets and systemd credentials
-    /// often are by design. Who can read the file can forge every session.
+    /// Allows a file that group or others can read, as mounts of Kubernetes Secrets and systemd
+    /// credentials often are by design. Who can read the file can forge every session.
     ///
     /// ```no_run
     /// # use sealed_session::KeyFile;
@@ -158,12 +162,14 @@ impl KeyFileOptions {
         Lock::take(path.as_ref())?.create(&schedule.to_text())
     }
 
-    /// Changes a key file. Two changes at one time happen one after the other; readers see the old file or the new
-    /// one, whole; and if `change` fails or changes nothing (the generation stays), nothing is written.
+    /// Changes a key file. Two changes at one time happen one after the other; readers see the old
+    /// file or the new one, whole; and if `change` fails or changes nothing (the generation stays),
+    /// nothing is written.
     ///
     /// # Errors
     ///
-    /// Those of [`KeyFile::open`] and of `change`, and [`KeyFileError`] if the file cannot be written.
+    /// Those of [`KeyFile::open`] and of `change`, and [`KeyFileError`] if the file cannot be
+    /// written.
     pub fn change<R>(
         &self,
         path: impl AsRef<Path>,

@@ -24,8 +24,8 @@ use zeroize::Zeroizing;
 ///    written or renewed are sealed under `B` from now on.
 /// 3. When the longest idle timeout has passed, `SESSION_KEYS=B`.
 ///
-/// Nobody is signed out. Without the first step, servers still at `A` would meet cookies of `B`: they
-/// leave such cookies alone, but the visitor is new to them meanwhile.
+/// Nobody is signed out. Without the first step, servers still at `A` would meet cookies of `B`:
+/// they leave such cookies alone, but the visitor is new to them meanwhile.
 ///
 /// ```
 /// use sealed_session::{Key, KeyRing};
@@ -36,7 +36,8 @@ use zeroize::Zeroizing;
 /// # Ok::<(), sealed_session::KeyError>(())
 /// ```
 ///
-/// With dates instead ([`KeyRing::schedule`]), nothing has to be coordinated at the moment of change.
+/// With dates instead ([`KeyRing::schedule`]), nothing has to be coordinated at the moment of
+/// change.
 #[derive(Clone)]
 pub struct KeyRing {
     /// Sorted by id.
@@ -212,11 +213,10 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Schedule`] if there is no key, two keys have one `seal_from`, a key other than the
-    /// newest has no `open_until` or one before its successor's `seal_from` (nothing would seal in
-    /// between), or the newest has one (nothing would seal after). Revoked keys are left out of this, and
-    /// must not be all there is.
-    /// [`KeyError::DuplicateId`] if two keys share an id.
+    /// [`KeyError::Schedule`] if there is no key, two keys have one `seal_from`, a key other than
+    /// the newest has no `open_until` or one before its successor's `seal_from` (nothing would seal
+    /// in between), or the newest has one (nothing would seal after). Revoked keys are left out of
+    /// this, and must not be all there is. [`KeyError::DuplicateId`] if two keys share an id.
     pub fn schedule(keys: impl IntoIterator<Item = DatedKey>) -> Result<KeyRing, KeyError> {
         let mut keys: Vec<DatedKey> = keys.into_iter().collect();
         keys.sort_by_key(|dated| dated.seal_from);
@@ -239,8 +239,8 @@ impl KeyRing {
         Ok(KeyRing { keys, newest_first, reject_created_before: None })
     }
 
-    /// The ring with a time before which no session may have been created. Whoever gets the ring gets
-    /// the time with it, so that nobody can use a key file and forget what it ended.
+    /// The ring with a time before which no session may have been created. Whoever gets the ring
+    /// gets the time with it, so that nobody can use a key file and forget what it ended.
     #[cfg(feature = "key-file")]
     pub(crate) fn rejecting_before(self, time: Option<OffsetDateTime>) -> KeyRing {
         KeyRing { reject_created_before: time.map(Instant::from_time), ..self }
@@ -344,7 +344,8 @@ pub(crate) fn check_dates(keys: &[DatedKey]) -> Result<(), ScheduleFault> {
     Ok(())
 }
 
-/// Keys in text form, separated by commas, white space around each ignored. The first seals, all open.
+/// Keys in text form, separated by commas, white space around each ignored. The first seals, all
+/// open.
 impl FromStr for KeyRing {
     type Err = KeyError;
 

@@ -10,7 +10,7 @@
 //!
 //! 1. Derive `Serialize`, `Deserialize` and `Default` for what you want to remember.
 //! 2. Make one [`Sessions`] at start, from a [`KeyRing`].
-//! 3. Use an adapter (feature `axum`: [`axum`]; `actix-web`: [`actix_web`]; any tower stack: [`tower`]), or call
+//! 3. Use an adapter (feature `axum`: [`axum`]; `actix-web`: [`actix_web`]; `poem`: [`poem`]; any tower stack: [`tower`]), or call
 //!    [`Sessions::load`] and [`Sessions::save`] with the headers of your framework.
 //!
 //! ```
@@ -57,13 +57,15 @@
 //!
 //! # What the data may look like
 //!
-//! The data is written with postcard, which is short and fast because it does not describe itself. So the
-//! order of fields is the format: after a change of `T`, raise [`version`](SessionsBuilder::version) and give the old
-//! type to [`upgrade`](SessionsBuilder::upgrade). And some of serde's attributes do not work:
+//! The data is written with postcard, which is short and fast because it does not describe itself.
+//! So the order of fields is the format: after a change of `T`, raise
+//! [`version`](SessionsBuilder::version) and give the old type to
+//! [`upgrade`](SessionsBuilder::upgrade). And some of serde's attributes do not work:
 //! `skip_serializing_if`, `flatten`, `untagged`, internally and adjacently tagged enums, and
-//! `serde_json::Value`. [`build`](SessionsBuilder::build) tries `T::default()`, and with debug assertions every
-//! [`encode`](Sessions::encode) tries what it writes, so that such a type is found in development. Take `BTreeMap`
-//! rather than `HashMap`: a `HashMap` comes out in another order each time, which looks like a change.
+//! `serde_json::Value`. [`build`](SessionsBuilder::build) tries `T::default()`, and with debug
+//! assertions every [`encode`](Sessions::encode) tries what it writes, so that such a type is found
+//! in development. Take `BTreeMap` rather than `HashMap`: a `HashMap` comes out in another order
+//! each time, which looks like a change.
 //!
 //! # Features
 //!
@@ -75,19 +77,22 @@
 //! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |
 //! | `axum` | | [`axum::Session`] as an extractor |
 //! | `actix-web` | | [`actix_web::SessionMiddleware`], and [`actix_web::Session`] as an extractor |
+//! | `poem` | | [`poem::SessionMiddleware`], and [`poem::Session`] as an extractor |
 //! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
 //! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
-//! The counters of `metrics` are `sealed_session_opened_total` (`key_id`), `sealed_session_sealed_total` (`key_id`)
-//! and `sealed_session_rejected_total` (`reason`, `key_id`; an id outside the ring counts as `unknown`). When
-//! `opened` no longer grows for an old key's id, that key is safe to drop.
+//! The counters of `metrics` are `sealed_session_opened_total` (`key_id`),
+//! `sealed_session_sealed_total` (`key_id`) and `sealed_session_rejected_total` (`reason`,
+//! `key_id`; an id outside the ring counts as `unknown`). When `opened` no longer grows for an old
+//! key's id, that key is safe to drop.
 //!
 //! # What it does not do
 //!
 //! No store, so a copy of a cookie made before a logout stays valid until its deadlines
-//! ([`revoked`](SessionsBuilder::revoked) is the hook for that); no chunks over several cookies, so 4096 bytes are the
-//! limit; no compression, because lengths leak; of two parallel responses to one visitor, the last wins. The repository's
-//! `docs/security.md` has the whole list, `docs/format.md` the bytes, `docs/design.md` the reasons.
+//! ([`revoked`](SessionsBuilder::revoked) is the hook for that); no chunks over several cookies, so
+//! 4096 bytes are the limit; no compression, because lengths leak; of two parallel responses to one
+//! visitor, the last wins. The repository's `docs/security.md` has the whole list, `docs/format.md`
+//! the bytes, `docs/design.md` the reasons.
 
 mod bounds;
 mod builder;
@@ -114,7 +119,7 @@ mod response;
 mod session;
 mod sessions;
 mod timeouts;
-#[cfg(any(feature = "tower", feature = "actix-web"))]
+#[cfg(any(feature = "actix-web", feature = "poem", feature = "tower"))]
 mod web;
 
 pub use builder::SessionsBuilder;
@@ -131,6 +136,8 @@ pub use sessions::{Saved, Sessions};
 pub use web::actix_web;
 #[cfg(feature = "axum")]
 pub use web::axum;
+#[cfg(feature = "poem")]
+pub use web::poem;
 #[cfg(feature = "tower")]
 pub use web::tower;
 

@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use time::OffsetDateTime;
 
-/// What name, `=` and value of a cookie may have together, in bytes: 4096. Browsers must store as much
-/// (RFC 6265bis §5.6), and do not store more.
+/// What name, `=` and value of a cookie may have together, in bytes: 4096. Browsers must store as
+/// much (RFC 6265bis §5.6), and do not store more.
 pub const COOKIE_LIMIT: usize = 4096;
 
 /// How a `Sessions` was configured, and the few things that change while it serves.

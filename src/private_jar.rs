@@ -4,8 +4,8 @@ use crate::key::Key;
 
 const INFO: &[u8] = b"sealed-session v1 cookie key";
 
-/// Derives a key from an application's existing `cookie::Key`: HKDF-SHA256 over its 64 master bytes with
-/// an empty salt and the info `sealed-session v1 cookie key`. Cookies of the jar and sessions
+/// Derives a key from an application's existing `cookie::Key`: HKDF-SHA256 over its 64 master bytes
+/// with an empty salt and the info `sealed-session v1 cookie key`. Cookies of the jar and sessions
 /// cannot be mistaken for each other.
 ///
 /// ```

@@ -88,7 +88,7 @@ pub(crate) fn keys_refused(error: &crate::key_file::KeyFileError) {
 }
 
 /// A response goes out as an error because its session could not be sealed.
-#[cfg(any(feature = "tower", feature = "actix-web"))]
+#[cfg(any(feature = "actix-web", feature = "poem", feature = "tower"))]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 pub(crate) fn save_failed(error: &crate::error::EncodeError) {
     #[cfg(feature = "tracing")]
@@ -96,7 +96,7 @@ pub(crate) fn save_failed(error: &crate::error::EncodeError) {
 }
 
 /// A response goes out while somebody still holds its session.
-#[cfg(any(feature = "tower", feature = "actix-web"))]
+#[cfg(any(feature = "actix-web", feature = "poem", feature = "tower"))]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 pub(crate) fn still_held(type_name: &str) {
     #[cfg(feature = "tracing")]

@@ -2,11 +2,13 @@
 //!
 //! The headers are read as bytes: another cookie that is not UTF-8, nameless or otherwise odd costs
 //! nothing. A pair is what stands between semicolons (RFC 6265bis §5.8.3); quotes and percent signs
-//! mean nothing and are part of the value. HTTP/2 clients may send several headers (RFC 9113 §8.2.3).
+//! mean nothing and are part of the value. HTTP/2 clients may send several headers (RFC 9113
+//! §8.2.3).
 
 use memchr::memmem::Finder;
 
-/// Header bytes past this are not read. Browsers and servers stop far earlier (8 to 16 KiB are usual).
+/// Header bytes past this are not read. Browsers and servers stop far earlier (8 to 16 KiB are
+/// usual).
 const MOST_HEADER_BYTES: usize = 64 * 1024;
 
 /// Finds the cookies of one name.
@@ -20,8 +22,8 @@ impl CookieFinder {
         CookieFinder { finder: Finder::new(&format!("{name}=")).into_owned() }
     }
 
-    /// The values of all cookies of our name in these `Cookie` headers, in the order they were sent, in
-    /// one linear pass.
+    /// The values of all cookies of our name in these `Cookie` headers, in the order they were
+    /// sent, in one linear pass.
     pub(crate) fn values<'h>(
         &self,
         headers: impl Iterator<Item = &'h [u8]>,

@@ -55,8 +55,8 @@ impl CookieWriter {
         }
         let start = format!("{name}=");
         let attributes = cookie.to_string().split_off(start.len());
-        // Both, for browsers that know only one of them; with the very attributes it was set
-        // with, or browsers keep it (RFC 6265bis §5.7: name, domain, path and partition must match).
+        // Both, for browsers that know only one of them; with the very attributes it was set with,
+        // or browsers keep it (RFC 6265bis §5.7: name, domain, path and partition must match).
         cookie.set_max_age(Duration::ZERO);
         cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
         let removal = HeaderValue::try_from(cookie.to_string());
@@ -162,12 +162,13 @@ pub(crate) fn concerns(name: &str) -> bool {
 }
 
 /// The headers of a response that takes the place of one whose session could not be saved.
-#[cfg(any(feature = "tower", feature = "actix-web"))]
+#[cfg(any(feature = "actix-web", feature = "poem", feature = "tower"))]
 pub(crate) fn of_failure() -> HeaderMap {
     HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store")), (VARY, COOKIE)])
 }
 
-/// Keeps a response with our cookie on it out of every shared cache. `caching` is what the handler said.
+/// Keeps a response with our cookie on it out of every shared cache. `caching` is what the handler
+/// said.
 pub(crate) fn keep_private(headers: &mut HeaderMap, caching: Caching) {
     match caching {
         Caching::Private => {}

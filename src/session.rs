@@ -140,8 +140,8 @@ impl<T> Session<T> {
         }
     }
 
-    /// An id that begins with the time of creation. Where randomness fails the session is left without
-    /// one, and must not be sealed.
+    /// An id that begins with the time of creation. Where randomness fails the session is left
+    /// without one, and must not be sealed.
     fn draw_id(&mut self, created: Instant) {
         match random::bytes() {
             Ok(random) => self.id = payload::new_id(created, &random),
@@ -155,7 +155,8 @@ impl<T> Session<T> {
         self.id
     }
 
-    /// When the session began, to the millisecond: at the first visit or the last [`renew`](Session::renew).
+    /// When the session began, to the millisecond: at the first visit or the last
+    /// [`renew`](Session::renew).
     pub fn created_at(&self) -> OffsetDateTime {
         self.clocks.created.to_time()
     }
@@ -195,7 +196,8 @@ impl<T> Session<T> {
         self.draw_id(self.clocks.created);
     }
 
-    /// Ends the session: its cookie is removed from the browser, and nothing else about it is saved.
+    /// Ends the session: its cookie is removed from the browser, and nothing else about it is
+    /// saved.
     ///
     /// A copy of the cookie that somebody made before stays valid until its deadlines; see
     /// [`revoked`](crate::SessionsBuilder::revoked) for ending those too.

@@ -72,8 +72,9 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         Sessions { inner: Arc::new(inner) }
     }
 
-    /// The session of the visitor who sent these headers. It never fails: whoever has no cookie, or one
-    /// that is not accepted, is a new visitor with `T::default()`, and [`Session::origin`] tells why.
+    /// The session of the visitor who sent these headers. It never fails: whoever has no cookie, or
+    /// one that is not accepted, is a new visitor with `T::default()`, and [`Session::origin`]
+    /// tells why.
     ///
     /// # Panics
     ///
@@ -254,10 +255,10 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooLarge`] if name, `=` and value exceed 4096 bytes, now or after a later renewal;
-    /// [`Serialize`](EncodeError::Serialize) and [`RoundTrip`](EncodeError::RoundTrip) for types that postcard
-    /// cannot hold; [`Randomness`](EncodeError::Randomness) if the operating system gives none;
-    /// [`NoSealingKey`](EncodeError::NoSealingKey) if no key seals at this time.
+    /// [`EncodeError::TooLarge`] if name, `=` and value exceed 4096 bytes, now or after a later
+    /// renewal; [`Serialize`](EncodeError::Serialize) and [`RoundTrip`](EncodeError::RoundTrip) for
+    /// types that postcard cannot hold; [`Randomness`](EncodeError::Randomness) if the operating
+    /// system gives none; [`NoSealingKey`](EncodeError::NoSealingKey) if no key seals at this time.
     pub fn encode(&self, session: &Session<T>) -> Result<String, EncodeError> {
         self.encode_at(session, OffsetDateTime::now_utc())
     }
@@ -287,7 +288,8 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] with the first check that the value failed, in the order of `docs/format.md`.
+    /// [`DecodeError`] with the first check that the value failed, in the order of
+    /// `docs/format.md`.
     ///
     /// # Panics
     ///
@@ -338,8 +340,8 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         self.inner.ring.load().sealing(Instant::from_time(now)).map(|(id, _)| id)
     }
 
-    /// Refuses every session created before `time`, for all clones: the end of what the holder of a leaked
-    /// key could forge. It never moves back.
+    /// Refuses every session created before `time`, for all clones: the end of what the holder of a
+    /// leaked key could forge. It never moves back.
     pub fn reject_created_before(&self, time: OffsetDateTime) {
         let time = Instant::from_time(time).millis();
         self.inner.reject_created_before.fetch_max(time, Ordering::Relaxed);

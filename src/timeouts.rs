@@ -1,8 +1,8 @@
 //! When a session ends and when it is renewed: pure `(stamps, policy, now) → verdict`.
 //!
 //! Two deadlines, as OWASP's Session Management Cheat Sheet ("Session Expiration") and ASVS 5.0
-//! §7.3 ask for: **idle**, from the last renewal, and **absolute**, from creation. Lengths are whole
-//! seconds in 32 bits.
+//! §7.3 ask for: **idle**, from the last renewal, and **absolute**, from creation. Lengths are
+//! whole seconds in 32 bits.
 
 use crate::error::Reason;
 use crate::instant::Instant;

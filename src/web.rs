@@ -1,10 +1,14 @@
 //! Thin adapters, one file a framework; no rule of sessions lives here.
 
-pub(crate) mod loan;
+mod loan;
+#[cfg(any(feature = "actix-web", feature = "poem"))]
+mod middleware;
 
 #[cfg(feature = "actix-web")]
 pub mod actix_web;
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(feature = "poem")]
+pub mod poem;
 #[cfg(feature = "tower")]
 pub mod tower;

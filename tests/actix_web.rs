@@ -1,5 +1,5 @@
-//! What only actix-web has: errors of middleware, `Option` of an extractor. (What all adapters have in common is in
-//! `tests/conformance`.)
+//! What only actix-web has: errors of middleware, `Option` of an extractor. (What all adapters have
+//! in common is in `tests/conformance`.)
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};

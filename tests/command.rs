@@ -1,5 +1,5 @@
-//! The command `sealed-session`, run as it is: what it writes, what it says, and that bad input ends with code 2
-//! and nothing written.
+//! The command `sealed-session`, run as it is: what it writes, what it says, and that bad input
+//! ends with code 2 and nothing written.
 
 mod key_files;
 
@@ -337,7 +337,8 @@ fn every_file_that_is_wrong_is_refused_with_its_line() {
     }
 }
 
-/// Each cut is tested in `tests/key_file.rs`; here that the command refuses such a file and leaves it alone.
+/// Each cut is tested in `tests/key_file.rs`; here that the command refuses such a file and leaves
+/// it alone.
 #[test]
 fn a_file_cut_short_is_refused_and_left_alone() {
     let folder = Folder::empty();

@@ -1,5 +1,5 @@
-//! The thread that watches a key file, with real files and real `Sessions`. The tests wait for it, and for nothing
-//! else.
+//! The thread that watches a key file, with real files and real `Sessions`. The tests wait for it,
+//! and for nothing else.
 
 mod key_files;
 

@@ -1,23 +1,20 @@
 //! The examples `page_views…` as their users meet them: the built server on a real socket, and the real
 //! `curl` with its cookie jar.
 
+#[path = "common/example.rs"]
+mod example;
+
+use example::Server;
 use sealed_session::{Key, KeyRing, Session, Sessions};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{LazyLock, mpsc};
-use std::thread;
-use std::time::Duration;
-
-/// For a server to say where it listens. On a busy machine that takes a while.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+use std::process::{Command, Output};
 
 /// What the page does, in whatever framework.
 fn counts_signs_in_greets_and_signs_out(example: &str) {
-    let server = Server::launch(&mut example_named(example));
+    let server = Server::of(example);
     let browser = Browser::new(example);
     assert_eq!(browser.line(&server), "You visited this page 1 time.");
     assert_eq!(browser.line(&server), "You visited this page 2 times.");
@@ -42,6 +39,11 @@ fn with_axum() {
 #[test]
 fn with_actix_web() {
     counts_signs_in_greets_and_signs_out("page_views_actix");
+}
+
+#[test]
+fn with_poem() {
+    counts_signs_in_greets_and_signs_out("page_views_poem");
 }
 
 #[test]
@@ -252,41 +254,8 @@ struct Visit {
     user: Option<String>,
 }
 
-/// The examples' files, built anew if their sources changed: `cargo test --test page_views` builds
-/// this file only.
-static EXAMPLES: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp is in target");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--examples", "--message-format", "json-render-diagnostics"]);
-    cargo.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let output = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
-    assert!(output.status.success(), "the examples do not build");
-    text(output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["kind"][0] == "example")
-        .filter_map(|message| {
-            let name = message["target"]["name"].as_str()?.to_owned();
-            Some((name, PathBuf::from(message["executable"].as_str()?)))
-        })
-        .collect()
-});
-
-/// An example on a free port, without what the environment may say to it.
-fn example_named(name: &str) -> Command {
-    let mut command = Command::new(&EXAMPLES[name]);
-    command.env("ADDR", "127.0.0.1:0").env("NO_COLOR", "1");
-    for variable in ["SESSION_KEYS", "INSECURE", "RUST_LOG"] {
-        command.env_remove(variable);
-    }
-    command
-}
-
 fn example() -> Command {
-    example_named("page_views")
+    example::named("page_views")
 }
 
 /// The example where it ends by itself; should it not, it has nowhere to listen.
@@ -298,56 +267,6 @@ fn run(arguments: &[&str], keys: Option<&str>) -> Output {
 
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).expect("UTF-8")
-}
-
-/// A running example, until it is dropped.
-struct Server {
-    process: Child,
-    url: String,
-    /// What it said up to its address.
-    log: String,
-}
-
-impl Server {
-    /// With these keys in `SESSION_KEYS`, or without the variable.
-    fn start(keys: &[&Key]) -> Server {
-        let mut command = example();
-        if !keys.is_empty() {
-            let texts: Vec<String> = keys.iter().map(|key| key.to_text().to_string()).collect();
-            command.env("SESSION_KEYS", texts.join(","));
-        }
-        Server::launch(&mut command)
-    }
-
-    fn launch(command: &mut Command) -> Server {
-        let mut process = command.stdout(Stdio::piped()).spawn().expect("the example starts");
-        let stdout = BufReader::new(process.stdout.take().expect("it is piped"));
-        let mut server = Server { process, url: String::new(), log: String::new() };
-        // Reads to the end, for otherwise the server would stop at a full pipe.
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            stdout.lines().map_while(Result::ok).for_each(|line| {
-                let _ = sender.send(line);
-            })
-        });
-        while server.url.is_empty() {
-            let line = lines.recv_timeout(START_TIMEOUT);
-            let line = line.unwrap_or_else(|_| panic!("no address, only this: {}", server.log));
-            if let Some(start) = line.find("http://") {
-                server.url = line[start..].to_owned();
-            }
-            server.log += &line;
-            server.log.push('\n');
-        }
-        server
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 const DISCARD: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };

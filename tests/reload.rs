@@ -1,5 +1,5 @@
-//! What a server makes of a key file that changes while it serves: new keys when they are good, the last
-//! good ones otherwise.
+//! What a server makes of a key file that changes while it serves: new keys when they are good, the
+//! last good ones otherwise.
 
 mod key_files;
 mod log;

@@ -461,7 +461,8 @@ fn a_session_that_could_grow_to_4097_bytes_is_an_error_at_once() {
 fn too_large_a_session_is_an_error_with_size_and_limit() {
     let session = Session::new_at(visit(7, &"x".repeat(1_000_000)), NOW);
     let error = sessions().encode_at(&session, NOW).unwrap_err();
-    // 16 + 5 + 1 + 1 + (1 + 1 + 3 + 1,000,000) + 1 = 1,000,029, padded to 1,000,032; with 45 more in base64.
+    // 16 + 5 + 1 + 1 + (1 + 1 + 3 + 1,000,000) + 1 = 1,000,029, padded to 1,000,032; with 45 more
+    // in base64.
     let size = 15 + (1_000_032_usize + 45).div_ceil(3) * 4;
     let expected = format!(
         "the session makes a cookie of {size} bytes and 4096 is the limit: \

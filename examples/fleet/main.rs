@@ -1,14 +1,14 @@
-//! A fleet that changes its keys under load: three `page_views` servers behind nginx, which takes them in turn, and
-//! hundreds of visitors whose counters must never go back, mix or vanish.
+//! A fleet that changes its keys under load: three `page_views` servers behind nginx, which takes
+//! them in turn, and hundreds of visitors whose counters must never go back, mix or vanish.
 //!
 //! ```text
 //! cargo run --example fleet               # about two minutes
-//! cargo run --example fleet -- --short    # half a minute: it does not wait until sign-ins hold again
+//! cargo run --example fleet -- --short    # under a minute: it does not wait for the end of a leak
 //! ```
 //!
-//! The keys are rotated twice and revoked once with the command `sealed-session`, and servers are killed with
-//! SIGKILL in the middle of it. It ends with code 1 if a session was lost that should not have been. It needs
-//! nginx (on Debian: `apt-get install nginx-light`) and `/proc`.
+//! The keys are rotated twice and revoked once with the command `sealed-session`, and servers are
+//! killed with SIGKILL in the middle of it. It ends with code 1 if a session was lost that should
+//! not have been. It needs nginx (on Debian: `apt-get install nginx-light`) and `/proc`.
 
 mod processes;
 mod visitors;
@@ -25,7 +25,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The servers look at the file every second.
 const PROPAGATION: &str = "3s";
-/// From a rotation until its key has been sealing for a while: `AFTER`, and visits for each visitor.
+/// From a rotation until its key has been sealing for a while: `AFTER`, and visits for each
+/// visitor.
 const AFTER: &str = "5s";
 const UNTIL_ALL_RESEALED: Duration = Duration::from_secs(5 + 4);
 /// `PROPAGATION` + 60 s after a revocation, and a second for the fraction that was rounded up.
@@ -183,7 +184,8 @@ impl Report {
         println!("ended by the revocation, as they should: {ended}");
     }
 
-    /// Flat, for no server keeps sessions. (A server that was killed has been running for a shorter time.)
+    /// Flat, for no server keeps sessions. (A server that was killed has been running for a shorter
+    /// time.)
     fn compare_memory(&mut self, fleet: &Fleet, at_start: &[Option<u64>]) {
         println!("\n{:<10}{:>18}{:>16}", "server", "KiB at the start", "KiB at the end");
         for (place, start) in at_start.iter().enumerate() {

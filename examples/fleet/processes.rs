@@ -1,4 +1,5 @@
-//! The processes of the fleet: three servers, nginx in front, and the command that changes the keys.
+//! The processes of the fleet: three servers, nginx in front, and the command that changes the
+//! keys.
 
 use std::error::Error;
 use std::fs::{self, File};

@@ -146,7 +146,8 @@ impl Visitor {
         }
     }
 
-    /// The body of the answer, `None` if no server gave one. Whatever the server said of the cookie is done.
+    /// The body of the answer, `None` if no server gave one. Whatever the server said of the cookie
+    /// is done.
     async fn get(&mut self, path: &str) -> Option<String> {
         let mut request = Request::get(format!("http://{}{path}", self.entrance));
         if let Some(value) = &self.cookie {

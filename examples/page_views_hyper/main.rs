@@ -1,4 +1,5 @@
-//! The page of `page_views` with hyper and no framework: the bare `load` and `save`. Settings as there.
+//! The page of `page_views` with hyper and no framework: the bare `load` and `save`. Settings as
+//! there.
 //!
 //! ```text
 //! cargo run --example page_views_hyper    # then open http://localhost:3000

@@ -1,5 +1,5 @@
-//! The bodies of the fuzz targets. `tests/fuzz_seeds.rs` runs the seeds through the same bodies under plain
-//! `cargo test`; with cargo-fuzz and a nightly toolchain:
+//! The bodies of the fuzz targets. `tests/fuzz_seeds.rs` runs the seeds through the same bodies
+//! under plain `cargo test`; with cargo-fuzz and a nightly toolchain:
 //!
 //! ```text
 //! cargo +nightly fuzz run value fuzz/corpus/value fuzz/seeds/value
@@ -248,7 +248,8 @@ struct Case {
     items: u16,
 }
 
-/// Any session in, the same session out, and never over the limit: neither now nor when it is renewed.
+/// Any session in, the same session out, and never over the limit: neither now nor when it is
+/// renewed.
 pub fn roundtrip(bytes: &[u8]) -> &'static str {
     let Ok(case) = Case::arbitrary(&mut Unstructured::new(bytes)) else { return "no_case" };
     let Case { padding, timeouts, mut basket, items } = case;

@@ -3,7 +3,8 @@
 use time::{Date, Duration, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 use toml::value::{self, Datetime, Offset};
 
-/// The moment, or what is wrong with it. What is finer than a millisecond is cut off: the ring has no more.
+/// The moment, or what is wrong with it. What is finer than a millisecond is cut off: the ring has
+/// no more.
 pub(crate) fn from_toml(date: &Datetime) -> Result<OffsetDateTime, &'static str> {
     let (Some(day), Some(clock), Some(offset)) = (date.date, date.time, date.offset) else {
         return Err("is not a moment in time: write it like 2026-11-21T00:00:00Z, with the Z");

@@ -65,8 +65,8 @@ fn check_mode(_: &fs::Metadata, _: Readers) -> Result<(), KeyFileError> {
     Ok(())
 }
 
-/// The exclusive right to change key files in one folder; it ends with the value. The folder itself is locked,
-/// because a key file is replaced and no second file is to be left lying about.
+/// The exclusive right to change key files in one folder; it ends with the value. The folder itself
+/// is locked, because a key file is replaced and no second file is to be left lying about.
 pub(super) struct Lock {
     /// Where the file really is: a rename over a symbolic link would replace the link.
     path: PathBuf,

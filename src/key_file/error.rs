@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A key file, or a change of one, that is refused. The message names the file and the line where there
-/// is one, and the mend; it never repeats any part of a secret.
+/// A key file, or a change of one, that is refused. The message names the file and the line where
+/// there is one, and the mend; it never repeats any part of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFileError {
     path: Option<PathBuf>,

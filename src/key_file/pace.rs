@@ -5,8 +5,8 @@ use time::{Duration, OffsetDateTime};
 /// Anybody can write any key id into a cookie, so early reads have a pace of their own.
 const BETWEEN_EARLY_READS: Duration = Duration::MINUTE;
 
-/// How often a key file is read: at a steady pace, and once in between when somebody asks, but at most once a
-/// minute whatever the number of those who ask.
+/// How often a key file is read: at a steady pace, and once in between when somebody asks, but at
+/// most once a minute whatever the number of those who ask.
 ///
 /// ```
 /// use sealed_session::key_file::Pace;
@@ -33,8 +33,8 @@ impl Pace {
         Pace { every, last: now, last_early: None, asked: false }
     }
 
-    /// Whether to read the file now; if so, this counts as read. `unknown_key_met` asks for an early read, which
-    /// is remembered until it may be.
+    /// Whether to read the file now; if so, this counts as read. `unknown_key_met` asks for an
+    /// early read, which is remembered until it may be.
     pub fn is_due(&mut self, unknown_key_met: bool, now: OffsetDateTime) -> bool {
         self.asked |= unknown_key_met;
         if !has_passed(self.every, self.last, now) {

@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 
-/// The ring in use, and what one more look at the key file makes of it. It has no file, thread or clock of its
-/// own: [`KeyFile::watch`](crate::KeyFile::watch) brings those, and whoever gets the content from somewhere
-/// else (a secret manager) can call [`poll`](Reloader::poll) with it.
+/// The ring in use, and what one more look at the key file makes of it. It has no file, thread or
+/// clock of its own: [`KeyFile::watch`](crate::KeyFile::watch) brings those, and whoever gets the
+/// content from somewhere else (a secret manager) can call [`poll`](Reloader::poll) with it.
 ///
 /// ```
 /// use sealed_session::key_file::{KeySchedule, Polled, Reloader};
@@ -49,8 +49,8 @@ pub enum Polled {
     Unchanged,
     /// There is a new ring.
     Reloaded,
-    /// It is refused or cannot be read, and the ring stays. [`Health::last_error`] says why; it was reported
-    /// if it is another error than at the last look.
+    /// It is refused or cannot be read, and the ring stays. [`Health::last_error`] says why; it was
+    /// reported if it is another error than at the last look.
     Refused,
 }
 
@@ -69,9 +69,10 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether the ring may be older than `limit`, because the file was not read or could not be used for that
-    /// long. A server for which this is true cannot know the keys that others are going to seal with: let it get
-    /// no requests, and count `limit` into the time until every server has read a new file.
+    /// Whether the ring may be older than `limit`, because the file was not read or could not be
+    /// used for that long. A server for which this is true cannot know the keys that others are
+    /// going to seal with: let it get no requests, and count `limit` into the time until every
+    /// server has read a new file.
     ///
     /// ```
     /// # use sealed_session::{Key, key_file::{KeySchedule, Reloader}};
@@ -121,9 +122,9 @@ impl Reloader {
         }
     }
 
-    /// Takes in what the file says now, or why it cannot be read. What is refused, changes nothing: text that
-    /// [`KeySchedule::parse`] refuses, a generation that is lower or the same with other content, and a
-    /// `reject_created_before` that moves back.
+    /// Takes in what the file says now, or why it cannot be read. What is refused, changes nothing:
+    /// text that [`KeySchedule::parse`] refuses, a generation that is lower or the same with other
+    /// content, and a `reject_created_before` that moves back.
     pub fn poll(&mut self, read: Result<&[u8], KeyFileError>, now: OffsetDateTime) -> Polled {
         // 1. Can it be read?
         let content = match read {

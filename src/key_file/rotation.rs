@@ -1,5 +1,5 @@
-//! Which dates does a change of the keys write? Rotate, revoke, prune: pure functions of the schedule and the
-//! time. `docs/operations.md` explains the rule.
+//! Which dates does a change of the keys write? Rotate, revoke, prune: pure functions of the
+//! schedule and the time. `docs/operations.md` explains the rule.
 
 use super::date;
 use super::error::KeyFileError;
@@ -8,8 +8,8 @@ use crate::key::{Key, KeyId};
 use crate::key_ring::{self, DatedKey, KeyState};
 use time::{Duration, OffsetDateTime};
 
-/// How far ahead a peer's session may be created and still be accepted, so a cookie lives that much longer
-/// than its timeout.
+/// How far ahead a peer's session may be created and still be accepted, so a cookie lives that much
+/// longer than its timeout.
 const CLOCK_SKEW: Duration = Duration::seconds(60);
 
 /// What the operator knows of the fleet, for [`KeySchedule::rotate`].
@@ -48,8 +48,8 @@ pub struct Revoked {
 }
 
 impl KeySchedule {
-    /// A schedule with one key, which seals at once: on every server whose clock is not more than a minute
-    /// behind.
+    /// A schedule with one key, which seals at once: on every server whose clock is not more than a
+    /// minute behind.
     ///
     /// # Errors
     ///
@@ -60,8 +60,8 @@ impl KeySchedule {
         Ok(KeySchedule { generation: 1, reject_created_before: None, keys })
     }
 
-    /// Publishes `key`, which seals once every server has it, and lets the one before it open until all it
-    /// sealed has ended: from `seal_from` of the new key, `max_session` + 60 s + 2 × `skew`.
+    /// Publishes `key`, which seals once every server has it, and lets the one before it open until
+    /// all it sealed has ended: from `seal_from` of the new key, `max_session` + 60 s + 2 × `skew`.
     ///
     /// ```
     /// use sealed_session::{Key, key_file::{KeySchedule, Rotation}};
@@ -86,8 +86,9 @@ impl KeySchedule {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`] if `after` is shorter than `propagation` + `skew`, a length is negative, `max_session` is
-    /// zero, the key is in the schedule already, or a date is outside the calendar. Nothing is changed then.
+    /// [`KeyFileError`] if `after` is shorter than `propagation` + `skew`, a length is negative,
+    /// `max_session` is zero, the key is in the schedule already, or a date is outside the
+    /// calendar. Nothing is changed then.
     pub fn rotate(
         &mut self,
         key: Key,
@@ -110,14 +111,15 @@ impl KeySchedule {
         Ok(rotated)
     }
 
-    /// Marks a key that leaked, and ends what its holder could have forged and had resealed under other keys
-    /// meanwhile: every session created until `propagation` + 60 s from now. Where the revoked key seals or was
-    /// going to, `replacement` takes its place at once.
+    /// Marks a key that leaked, and ends what its holder could have forged and had resealed under
+    /// other keys meanwhile: every session created until `propagation` + 60 s from now. Where the
+    /// revoked key seals or was going to, `replacement` takes its place at once.
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`] if no key has this id, it is revoked already, `propagation` is negative, the replacement is
-    /// in the schedule already, or a date is outside the calendar. Nothing is changed then.
+    /// [`KeyFileError`] if no key has this id, it is revoked already, `propagation` is negative,
+    /// the replacement is in the schedule already, or a date is outside the calendar. Nothing is
+    /// changed then.
     pub fn revoke(
         &mut self,
         id: KeyId,
@@ -155,8 +157,8 @@ impl KeySchedule {
         Ok(Revoked { replacement: needed.then_some(new), sign_ins_hold_from: end })
     }
 
-    /// Puts `key` where the revoked one was: right behind it, since no two may have one `seal_from`, and so
-    /// just as active at once, whatever a server's clock says.
+    /// Puts `key` where the revoked one was: right behind it, since no two may have one
+    /// `seal_from`, and so just as active at once, whatever a server's clock says.
     fn replace(&mut self, place: usize, revoked: &DatedKey, key: Key) -> Result<(), KeyFileError> {
         let from = revoked.seals_from();
         let gap = match self.keys.get(place + 1) {
@@ -180,8 +182,8 @@ impl KeySchedule {
         Ok(())
     }
 
-    /// Where the revoked key no longer sealed, the next one has begun already. The one before may have ended before
-    /// that; moved up to it, its end is still past.
+    /// Where the revoked key no longer sealed, the next one has begun already. The one before may
+    /// have ended before that; moved up to it, its end is still past.
     fn close_gap(&mut self, place: usize) {
         let next = self.keys[place..].iter().find(|dated| !dated.is_revoked());
         let Some(begun) = next.map(DatedKey::seals_from) else { return };
@@ -193,8 +195,9 @@ impl KeySchedule {
         }
     }
 
-    /// Removes the keys that no longer open on any server whose clock is not more than a minute behind:
-    /// those retired, and those revoked whose sessions have all been ended. Returns their ids.
+    /// Removes the keys that no longer open on any server whose clock is not more than a minute
+    /// behind: those retired, and those revoked whose sessions have all been ended. Returns their
+    /// ids.
     ///
     /// # Errors
     ///

@@ -25,8 +25,8 @@ use toml::de::{DeArray, DeTable, DeValue};
 use toml::{Spanned, value::Datetime};
 use zeroize::Zeroizing;
 
-/// A file that begins so must end with [`LAST_LINE`]. TOML itself cannot tell a file from one that was cut
-/// off at the end of a line.
+/// A file that begins so must end with [`LAST_LINE`]. TOML itself cannot tell a file from one that
+/// was cut off at the end of a line.
 const FIRST_LINE: &str =
     "# Keys of sealed-session. The last line is \"# end\": without it, this was cut short.\n";
 const LAST_LINE: &str = "\n# end\n";
@@ -34,8 +34,8 @@ const LAST_LINE: &str = "\n# end\n";
 const FIELDS: &str = "`generation`, `reject_created_before` and `[[key]]`";
 const KEY_FIELDS: &str = "`secret`, `seal_from`, `open_until` and `revoked`";
 
-/// The content of a key file: dated keys and the generation of this list of them. It is always sound:
-/// a text or a change that would make it otherwise is refused.
+/// The content of a key file: dated keys and the generation of this list of them. It is always
+/// sound: a text or a change that would make it otherwise is refused.
 ///
 /// ```
 /// use sealed_session::{Key, key_file::KeySchedule};
@@ -60,9 +60,9 @@ impl KeySchedule {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`] with the line and the mend: text that is no TOML or was cut short, a field that is
-    /// missing, unknown or of another type, a key that [`Key`] refuses, two keys of one id or one `seal_from`,
-    /// and dates that [`KeyRing::schedule`] refuses.
+    /// [`KeyFileError`] with the line and the mend: text that is no TOML or was cut short, a field
+    /// that is missing, unknown or of another type, a key that [`Key`] refuses, two keys of one id
+    /// or one `seal_from`, and dates that [`KeyRing::schedule`] refuses.
     pub fn parse(content: &[u8]) -> Result<KeySchedule, KeyFileError> {
         let text = std::str::from_utf8(content).map_err(|error| {
             let line = line_at(content, error.valid_up_to());

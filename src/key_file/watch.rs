@@ -19,10 +19,12 @@ use zeroize::Zeroizing;
 /// How often the thread looks whether a cookie named an unknown key.
 const LONGEST_NAP: StdDuration = StdDuration::from_secs(1);
 
-/// A key file that is being watched, from [`KeyFile::watch`](crate::KeyFile::watch), until this is dropped.
+/// A key file that is being watched, from [`KeyFile::watch`](crate::KeyFile::watch), until this is
+/// dropped.
 ///
-/// Requests do not wait for it: its thread swaps a pointer in each `Sessions`, and a cookie with an unknown key
-/// leaves a mark that the thread finds within a second (and reads the file early for, at most once a minute).
+/// Requests do not wait for it: its thread swaps a pointer in each `Sessions`, and a cookie with an
+/// unknown key leaves a mark that the thread finds within a second (and reads the file early for,
+/// at most once a minute).
 #[must_use = "the file is watched until this is dropped"]
 pub struct KeyWatch {
     state: Arc<Mutex<State>>,
@@ -114,20 +116,22 @@ impl KeyWatch {
         Ok(KeyWatch { state, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// The keys in use now, for [`Sessions::builder`]. Then [`attach`](KeyWatch::attach) what it builds.
+    /// The keys in use now, for [`Sessions::builder`]. Then [`attach`](KeyWatch::attach) what it
+    /// builds.
     pub fn key_ring(&self) -> KeyRing {
         lock(&self.state).reloader.key_ring().clone()
     }
 
-    /// Gives `sessions`, with all its clones, the keys in use now and every later ring. Several can be attached.
+    /// Gives `sessions`, with all its clones, the keys in use now and every later ring. Several can
+    /// be attached.
     pub fn attach<T: Serialize + DeserializeOwned + 'static>(&self, sessions: &Sessions<T>) {
         let mut state = lock(&self.state);
         sessions.set_key_ring(state.reloader.key_ring().clone());
         state.attached.push(Box::new(sessions.clone()));
     }
 
-    /// How it goes: which generation is in use since when, and what is wrong with the file if it is not that one.
-    /// [`Health::is_older_than`] is what a readiness probe asks.
+    /// How it goes: which generation is in use since when, and what is wrong with the file if it is
+    /// not that one. [`Health::is_older_than`] is what a readiness probe asks.
     pub fn health(&self) -> Health {
         lock(&self.state).reloader.health().clone()
     }

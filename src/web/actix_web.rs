@@ -18,39 +18,7 @@
 //! # Ok::<(), sealed_session::ConfigError>(())
 //! ```
 //!
-//! | event | outcome |
-//! | --- | --- |
-//! | the handler does not extract it | nothing is decrypted, the response is left alone |
-//! | the handler or a middleware inside returns an error or a 5xx | saved like any other |
-//! | the handler panics | changes discarded, no cookie (actix-web closes the connection) |
-//! | extracted while another extraction of it is alive, or no middleware | 500 that names the type and the mend |
-//! | extracted, dropped, extracted again (a middleware, then the handler) | works, and is decrypted once |
-//! | still held when the response is ready (streaming body, spawned task) | error event, not saved, `Vary` set |
-//! | saving fails | error event, 500 without any of the session in it |
-//! | [`Restored<T>`](Restored) | `Some` only for a session that came from an accepted cookie |
-//! | two middlewares, two types | independent; of two of one type the inner one wins |
-//!
-//! **`Option<Session<T>>` is not what it is for axum.** actix-web itself defines it for every extractor, as
-//! `None` when extraction fails. Extraction here fails for mistakes in the program only, so it would be `Some`
-//! for every visitor and hide a middleware that was forgotten. Take [`Restored`]:
-//!
-//! ```
-//! use sealed_session::actix_web::Restored;
-//! # #[derive(serde::Serialize, serde::Deserialize, Default)]
-//! # struct Visit { page_views: u32 }
-//!
-//! async fn views(Restored(session): Restored<Visit>) -> String {
-//!     match session {
-//!         Some(session) => format!("{} times", session.page_views),
-//!         None => "never".to_owned(),
-//!     }
-//! }
-//! # let _ = actix_web::web::get().to(views);
-//! ```
-//!
-//! # Middleware that looks at the session
-//!
-//! Only one can hold the session at a time, so middleware lets go of it before the handler runs:
+#![doc = include_str!("middleware.md")]
 //!
 //! ```
 //! use actix_web::body::MessageBody;
@@ -99,7 +67,8 @@
 //! }
 //! ```
 
-pub use super::loan::{Restored, Session, SessionRejection};
+pub use super::loan::{Session, SessionRejection};
+pub use super::middleware::{Restored, SessionMiddleware};
 
 use super::loan::Desk;
 use crate::error::EncodeError;
@@ -119,33 +88,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use time::OffsetDateTime;
-
-/// Gives the handlers inside it the session, and saves it with the response.
-///
-/// Middlewares of two types are independent. Of two of one type the inner one wins: for two sessions of one
-/// shape, wrap one in a type of its own.
-pub struct SessionMiddleware<T> {
-    sessions: Sessions<T>,
-}
-
-impl<T> SessionMiddleware<T> {
-    /// A middleware over these sessions.
-    pub fn new(sessions: Sessions<T>) -> SessionMiddleware<T> {
-        SessionMiddleware { sessions }
-    }
-}
-
-impl<T> Clone for SessionMiddleware<T> {
-    fn clone(&self) -> SessionMiddleware<T> {
-        SessionMiddleware { sessions: self.sessions.clone() }
-    }
-}
-
-impl<T> fmt::Debug for SessionMiddleware<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SessionMiddleware").field(&self.sessions).finish()
-    }
-}
 
 impl<S, T, Body> Transform<S, ServiceRequest> for SessionMiddleware<T>
 where
@@ -245,8 +187,8 @@ fn failed() -> HttpResponse<()> {
     response
 }
 
-/// actix-web's headers are of types of their own. Those that `save` looks at are copied there and back, with all
-/// values of each.
+/// actix-web's headers are of types of their own. Those that `save` looks at are copied there and
+/// back, with all values of each.
 fn on_copies(
     headers: &mut HeaderMap,
     save: impl FnOnce(&mut http::HeaderMap) -> Result<(), EncodeError>,

@@ -94,7 +94,7 @@ where
     type Rejection = SessionRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
-        Session::from_head(&parts.extensions, &parts.headers)
+        Session::from_parts(&parts.extensions, &parts.headers)
     }
 }
 
@@ -109,7 +109,7 @@ where
         parts: &mut Parts,
         _: &S,
     ) -> Result<Option<Self>, SessionRejection> {
-        let session = Self::from_head(&parts.extensions, &parts.headers)?;
+        let session = Self::from_parts(&parts.extensions, &parts.headers)?;
         Ok((*session.origin() == Origin::Restored).then_some(session))
     }
 }

@@ -13,32 +13,19 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A session that a handler holds. It dereferences to [`sealed_session::Session`](crate::Session),
-/// which dereferences to the application's own type, and it is given back to the middleware when dropped,
-/// to be saved with the response.
+/// which dereferences to the application's own type, and it is given back to the middleware when
+/// dropped, to be saved with the response.
 ///
-/// Only one can be held at a time for one request. A handler that panics gives nothing back: its changes
-/// are discarded.
+/// Only one can be held at a time for one request. A handler that panics gives nothing back: its
+/// changes are discarded.
 pub struct Session<T> {
     /// `None` only while it is being dropped.
     session: Option<crate::Session<T>>,
     desk: Arc<Desk<T>>,
 }
 
-/// The session only if it came from a cookie that was accepted, for handlers that have nothing to say to
-/// a new visitor.
-#[cfg(feature = "actix-web")]
-#[derive(Debug)]
-pub struct Restored<T>(pub Option<Session<T>>);
-
-#[cfg(feature = "actix-web")]
-impl<T> Restored<T> {
-    pub(crate) fn new(session: Session<T>) -> Restored<T> {
-        let is_restored = *session.origin() == crate::session::Origin::Restored;
-        Restored(is_restored.then_some(session))
-    }
-}
-
-/// Why there is no session to be had. Both are mistakes in the program, so the message names the mend.
+/// Why there is no session to be had. Both are mistakes in the program, so the message names the
+/// mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionRejection {
     type_name: &'static str,

@@ -45,8 +45,8 @@ use tower_service::Service;
 
 /// Gives the handlers inside it the session, and saves it with the response.
 ///
-/// Layers of two types are independent. Of two layers of one type the inner one wins: for two sessions of one
-/// shape, wrap one in a type of its own.
+/// Layers of two types are independent. Of two layers of one type the inner one wins: for two
+/// sessions of one shape, wrap one in a type of its own.
 pub struct SessionLayer<T> {
     sessions: Sessions<T>,
 }
@@ -162,10 +162,16 @@ impl<T: Serialize + DeserializeOwned + Default + Send + 'static> Session<T> {
     /// [`SessionRejection`] if there is no [`SessionLayer`] of this type around, or the session is
     /// still held elsewhere.
     pub fn from_request<Body>(request: &Request<Body>) -> Result<Session<T>, SessionRejection> {
-        Session::from_head(request.extensions(), request.headers())
+        Session::from_parts(request.extensions(), request.headers())
     }
 
-    pub(crate) fn from_head(
+    /// The same for a framework that runs tower layers and has a request type of its own, like
+    /// salvo.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_request`](Session::from_request).
+    pub fn from_parts(
         extensions: &Extensions,
         headers: &HeaderMap,
     ) -> Result<Session<T>, SessionRejection> {

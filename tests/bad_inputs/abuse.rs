@@ -12,8 +12,8 @@ fn next_request(response: &HeaderMap) -> HeaderMap {
     request_with(set_cookie(response).value())
 }
 
-/// Line 36. Nothing stops it: without a store, a server cannot know that this cookie was destroyed. The next
-/// test shows the hook for those who keep a list.
+/// Line 36. Nothing stops it: without a store, a server cannot know that this cookie was destroyed.
+/// The next test shows the hook for those who keep a list.
 #[test]
 fn a_cookie_copied_before_logout_is_accepted_until_its_deadlines() {
     let (sessions, copied) = (sessions::<Visit>(), good_value());

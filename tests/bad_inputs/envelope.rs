@@ -242,7 +242,8 @@ fn a_jwe_is_malformed() {
     assert_cleared(&sessions::<Visit>(), value, Reason::Malformed);
 }
 
-/// Line 24, `envelope`: base64url, but version 0x80 (the specification's own example, without its padding).
+/// Line 24, `envelope`: base64url, but version 0x80 (the specification's own example, without its
+/// padding).
 #[test]
 fn a_fernet_token_is_malformed() {
     let value = "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64j\

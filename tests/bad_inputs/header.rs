@@ -58,7 +58,8 @@ fn a_megabyte_in_many_headers_is_no_way_around_the_cap() {
     assert_eq!(origin(&request(headers)), Origin::New);
 }
 
-/// Line 1, `request`: half a value must not pass for a whole one, which would be cleared as `Malformed`.
+/// Line 1, `request`: half a value must not pass for a whole one, which would be cleared as
+/// `Malformed`.
 #[test]
 fn a_value_that_the_cap_cuts_is_none() {
     let ours = pair(&good_value());

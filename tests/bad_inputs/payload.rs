@@ -1,5 +1,5 @@
-//! Lines 26 to 35: authentic payloads that are wrong, as a bug or another program with the key would make
-//! them. The second implementation seals them.
+//! Lines 26 to 35: authentic payloads that are wrong, as a bug or another program with the key
+//! would make them. The second implementation seals them.
 
 use crate::common::*;
 use crate::second::{Stamps, pad, plaintext, varint};
@@ -219,7 +219,8 @@ struct Record {
     number: u8,
 }
 
-/// Line 30, `bounds`: the limit on elements is for those that take up no byte; what fits a cookie is read.
+/// Line 30, `bounds`: the limit on elements is for those that take up no byte; what fits a cookie
+/// is read.
 #[test]
 fn a_cookie_full_of_small_records_is_not_too_much() {
     assert_not_too_much(vec![Record { number: 7 }; 2900]);
@@ -319,7 +320,8 @@ fn a_missing_last_field_is_not_completed_from_the_padding() {
     assert_cleared(&sessions::<Visit>(), &value, Reason::Payload);
 }
 
-/// Line 32, `payload`: postcard decodes them, and to the same session; nothing is written because of it.
+/// Line 32, `payload`: postcard decodes them, and to the same session; nothing is written because
+/// of it.
 #[test]
 fn an_overlong_varint_in_the_data_means_the_same() {
     let overlong = [&[0x87, 0x80, 0x00][..], &visit_bytes(7, "ann")[1..]].concat();

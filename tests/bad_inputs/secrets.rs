@@ -1,5 +1,5 @@
-//! Line 52: keys and plaintext are absent from `Debug`, errors, panics and logs. Held by `key`, `session`,
-//! `error` and `report`.
+//! Line 52: keys and plaintext are absent from `Debug`, errors, panics and logs. Held by `key`,
+//! `session`, `error` and `report`.
 
 use crate::common::*;
 use crate::log;

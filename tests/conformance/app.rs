@@ -10,8 +10,8 @@
 //! | `/panic` | adds a page view and panics |
 //! | `/large` | makes the note too large for a cookie, and answers it |
 //! | `/stream` | adds a page view, gives the session back and answers a body in two parts |
-//! | `/endless` | the same, and the body never ends |
-//! | `/wait` | adds a page view and waits for ever |
+//! | `/endless` | the same, but from the test's word on the body never ends |
+//! | `/wait` | adds a page view and waits for the test's word |
 //! | `/together` | adds a page view when all visitors have come |
 //! | `/again` | adds a page view, after a middleware has added ten |
 //! | `/twice` | asks for the session while it holds it |
@@ -19,8 +19,8 @@
 //! | `/restored` | asks for a session that came from a cookie |
 //! | `/elsewhere` | asks for a session for which there is no middleware |
 //!
-//! A request's `wished` headers (`name: value`) are put on the responses of `/read` and `/count`, as if
-//! the handler had set them.
+//! A request's `wished` headers (`name: value`) are put on the responses of `/read` and `/count`,
+//! as if the handler had set them.
 
 use hyper::body::Bytes;
 use sealed_session::{Key, KeyRing, Session, Sessions};
@@ -30,9 +30,9 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use time::{Duration, OffsetDateTime};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Semaphore};
 use tokio_stream::Stream;
 
 pub(crate) const NAME: &str = "__Host-session";
@@ -55,6 +55,7 @@ pub(crate) struct App {
     pub(crate) sessions: Sessions<Visit>,
     pub(crate) crowd: Arc<Barrier>,
     events: mpsc::Sender<Event>,
+    word: Arc<Semaphore>,
 }
 
 /// What a handler tells its test.
@@ -62,8 +63,8 @@ pub(crate) struct App {
 pub(crate) enum Event {
     /// `/wait` or `/endless` has begun.
     Begun,
-    /// It was dropped, because the visitor went away.
-    Dropped,
+    /// It has ended, or was dropped because the visitor went away.
+    Over,
 }
 
 /// Tells the test when it is dropped.
@@ -71,15 +72,30 @@ pub(crate) struct Watch(mpsc::Sender<Event>);
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let _ = self.0.send(Event::Dropped);
+        let _ = self.0.send(Event::Over);
     }
 }
 
 impl App {
-    /// For what never ends: `Begun` now, `Dropped` later.
-    pub(crate) fn watch(&self) -> Watch {
+    /// Tells the test that it has begun, and waits for the test's word.
+    pub(crate) async fn wait(&self) {
+        let _watch = self.watch();
+        self.heard().await;
+    }
+
+    fn watch(&self) -> Watch {
         let _ = self.events.send(Event::Begun);
         Watch(self.events.clone())
+    }
+
+    fn heard(&self) -> impl Future<Output = ()> + Send + use<> {
+        let word = Arc::clone(&self.word);
+        async move { word.acquire().await.expect("never closed").forget() }
+    }
+
+    /// A body that tells the test when it is dropped, and after the test's word never ends.
+    pub(crate) fn endless_parts(&self) -> Parts<Watch> {
+        Parts { more: Some(Box::pin(self.heard())), ..parts(self.watch()) }
     }
 }
 
@@ -88,6 +104,7 @@ pub(crate) struct Fixture {
     pub(crate) app: App,
     pub(crate) events: mpsc::Receiver<Event>,
     opened: Arc<AtomicU32>,
+    word: Arc<Semaphore>,
 }
 
 impl Fixture {
@@ -102,8 +119,10 @@ impl Fixture {
             .build()
             .unwrap();
         let (sender, events) = mpsc::channel();
-        let app = App { sessions, crowd: Arc::new(Barrier::new(CROWD)), events: sender };
-        Fixture { app, events, opened }
+        let word = Arc::new(Semaphore::new(0));
+        let crowd = Arc::new(Barrier::new(CROWD));
+        let app = App { sessions, crowd, events: sender, word: Arc::clone(&word) };
+        Fixture { app, events, opened, word }
     }
 
     /// `name=value` of a visitor who was here so often.
@@ -125,6 +144,11 @@ impl Fixture {
         self.app.sessions.decode(value).unwrap()
     }
 
+    /// Lets the handler of `/wait` or the body of `/endless` go on.
+    pub(crate) fn say_the_word(&self) {
+        self.word.add_permits(1);
+    }
+
     /// How many cookies were opened up to now.
     pub(crate) fn times_opened(&self) -> u32 {
         self.opened.load(Ordering::Relaxed)
@@ -134,29 +158,27 @@ impl Fixture {
 /// A body in two parts.
 pub(crate) struct Parts<H> {
     left: array::IntoIter<&'static str, 2>,
-    ends: bool,
+    /// If set: when there are more, for ever.
+    more: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Dropped with the body.
     _held: H,
 }
 
 pub(crate) fn parts<H>(held: H) -> Parts<H> {
-    Parts { left: ["first ", "second"].into_iter(), ends: true, _held: held }
-}
-
-/// The same, and then nothing, for ever.
-pub(crate) fn endless_parts(watch: Watch) -> Parts<Watch> {
-    Parts { ends: false, ..parts(watch) }
+    Parts { left: ["first ", "second"].into_iter(), more: None, _held: held }
 }
 
 impl<H: Unpin> Stream for Parts<H> {
     type Item = Result<Bytes, Infallible>;
 
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.left.next() {
-            Some(part) => Poll::Ready(Some(Ok(Bytes::from(part)))),
-            None if self.ends => Poll::Ready(None),
-            None => Poll::Pending,
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(part) = self.left.next() {
+            return Poll::Ready(Some(Ok(Bytes::from(part))));
         }
+        let Some(more) = &mut self.more else { return Poll::Ready(None) };
+        ready!(more.as_mut().poll(context));
+        self.more = Some(Box::pin(std::future::ready(())));
+        Poll::Ready(Some(Ok(Bytes::from("more "))))
     }
 }
 

@@ -1,5 +1,6 @@
-//! One suite, every server: what `docs/design.md` says of headers and deadlines, asserted over a real socket against
-//! the core behind hyper and against each adapter. Each pair of server and assertion is a test of its own.
+//! One suite, every server: what `docs/design.md` says of headers and deadlines, asserted over a
+//! real socket against the core behind hyper and against each adapter. Each pair of server and
+//! assertion is a test of its own.
 //!
 //! | file | what it has |
 //! | --- | --- |
@@ -26,4 +27,5 @@ server_passes! {
     core: reading headers deadlines visitors;
     axum: reading headers deadlines visitors extraction;
     actix_web: reading headers deadlines visitors extraction;
+    poem: reading headers deadlines visitors extraction;
 }

@@ -18,7 +18,8 @@ pub(crate) fn secret(seed: u8) -> String {
     key(seed).to_text().to_string()
 }
 
-/// Keys 1 and 2, as somebody would write them by hand: line 5 has the first secret, line 11 the second.
+/// Keys 1 and 2, as somebody would write them by hand: line 5 has the first secret, line 11 the
+/// second.
 pub(crate) fn two_keys() -> String {
     format!(
         "generation = 7\n\

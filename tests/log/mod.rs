@@ -1,7 +1,8 @@
 //! What is logged on the thread of a test.
 //!
-//! One subscriber for the whole process, because `tracing` remembers for every place that logs whether anybody
-//! listens: with a subscriber of each test's own, another thread where nobody does could be first.
+//! One subscriber for the whole process, because `tracing` remembers for every place that logs
+//! whether anybody listens: with a subscriber of each test's own, another thread where nobody does
+//! could be first.
 
 use std::cell::RefCell;
 use std::io::{self, Write};

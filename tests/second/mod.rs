@@ -1,10 +1,11 @@
 //! A second implementation of the wire format, written from `docs/format.md` alone.
 //!
 //! It shares no code with the crate: another XAES-256-GCM (the crate `xaes-256-gcm`), another
-//! base64, varints by hand, no serde. So it proves that the specification is enough to write one from, and it
-//! lets a test seal any payload authentically, also a wrong one.
+//! base64, varints by hand, no serde. So it proves that the specification is enough to write one
+//! from, and it lets a test seal any payload authentically, also a wrong one.
 //!
-//! Not for use outside tests: its nonce is fixed unless the caller chooses one, so that tests repeat.
+//! Not for use outside tests: its nonce is fixed unless the caller chooses one, so that tests
+//! repeat.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -72,7 +73,8 @@ impl Second {
         to_text(&[&[VERSION][..], &self.key_id(), &self.nonce, &sealed].concat())
     }
 
-    /// The plaintext of a value; `None` unless it was sealed with this key, for this application and name.
+    /// The plaintext of a value; `None` unless it was sealed with this key, for this application
+    /// and name.
     pub(crate) fn open(&self, value: &str) -> Option<Vec<u8>> {
         if self.name.len() + 1 + value.len() > 4096 {
             return None;

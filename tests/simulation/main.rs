@@ -1,9 +1,10 @@
-//! A fleet that changes its keys while it serves, simulated: servers whose clocks differ, key files that arrive late,
-//! cut short or not at all, reloaders that hang, processes that are killed, and an operator who rotates (twice at
-//! once, too), revokes, prunes, leaves a broken file and puts an old one back.
+//! A fleet that changes its keys while it serves, simulated: servers whose clocks differ, key files
+//! that arrive late, cut short or not at all, reloaders that hang, processes that are killed, and
+//! an operator who rotates (twice at once, too), revokes, prunes, leaves a broken file and puts an
+//! old one back.
 //!
-//! The key files, their parser, the rule of rotation, the reloader, its pace and the key rings are the real ones,
-//! and a share of the visitors has real cookies. The same seed gives the same run.
+//! The key files, their parser, the rule of rotation, the reloader, its pace and the key rings are
+//! the real ones, and a share of the visitors has real cookies. The same seed gives the same run.
 //!
 //! | name | here | what it stands for |
 //! | --- | --- | --- |

@@ -1,4 +1,5 @@
-//! Who changes the key file, by the real rules and by mistake, and how the file reaches the servers.
+//! Who changes the key file, by the real rules and by mistake, and how the file reaches the
+//! servers.
 
 use crate::random::Random;
 use crate::{Broken, IDLE, MOST_FILE_DELAY, MOST_SKEW, PROPAGATION, SERVERS, at};
@@ -14,8 +15,8 @@ pub(crate) fn told(broken: Broken) -> Rotation {
         skew: MOST_SKEW,
         max_session: IDLE,
     };
-    // A rule is weakened by telling the command less than the truth; what another rule makes of the same
-    // number is made up for, so that one rule is weakened at a time.
+    // A rule is weakened by telling the command less than the truth; what another rule makes of the
+    // same number is made up for, so that one rule is weakened at a time.
     let zero = Duration::ZERO;
     let longer = IDLE + MOST_SKEW * 2;
     match broken {
@@ -45,7 +46,8 @@ pub(crate) struct Operator {
     right: usize,
     /// When a file that was broken or put back is going to be mended.
     mend_at: Option<i64>,
-    /// While an older file lies about, and until its traces are gone, the fleet's probe asks for this generation.
+    /// While an older file lies about, and until its traces are gone, the fleet's probe asks for
+    /// this generation.
     strict: Option<(u64, i64)>,
     pub(crate) rotations: usize,
     pub(crate) revocations: usize,
@@ -73,7 +75,8 @@ impl Operator {
         operator
     }
 
-    /// What the file says on this server. A mount brings the newest version that has arrived, never an older one.
+    /// What the file says on this server. A mount brings the newest version that has arrived, never
+    /// an older one.
     pub(crate) fn file(&self, server: usize, now: i64) -> &[u8] {
         let arrived = self.versions.iter().rfind(|version| version.seen_from[server] <= now);
         &arrived.expect("the first is there from the start").content

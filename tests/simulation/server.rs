@@ -128,8 +128,9 @@ impl Server {
         }
     }
 
-    /// The clock is set, to anything within the skew that the operator was told. A clock that is set while reading
-    /// fails is two faults at once: the second would hide how old the first has made the ring.
+    /// The clock is set, to anything within the skew that the operator was told. A clock that is
+    /// set while reading fails is two faults at once: the second would hide how old the first has
+    /// made the ring.
     fn perhaps_step(&mut self, now: i64, random: &mut Random) -> bool {
         match &mut self.process {
             Some(process) if now >= process.stuck_until && random.once_in(1500) => {
@@ -194,8 +195,8 @@ impl Server {
         Ok(())
     }
 
-    /// Whether the balancer sends it requests. Its health says whether its ring may be too old; and while an older
-    /// file lies about, the operator's probe asks for the newest generation.
+    /// Whether the balancer sends it requests. Its health says whether its ring may be too old; and
+    /// while an older file lies about, the operator's probe asks for the newest generation.
     pub(crate) fn is_ready(&self, operator: &Operator, now: i64) -> bool {
         self.process.as_ref().is_some_and(|process| {
             !process.reloader.health().is_older_than(LIMIT, self.clock(now))

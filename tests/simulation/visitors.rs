@@ -1,4 +1,5 @@
-//! Who visits, with what cookie: most with a cookie that is only a key id and a time, some with a real one.
+//! Who visits, with what cookie: most with a cookie that is only a key id and a time, some with a
+//! real one.
 
 use crate::random::Random;
 use crate::server::Process;

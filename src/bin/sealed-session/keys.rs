@@ -107,7 +107,8 @@ fn revoke(
     Ok(Output::new(text, json))
 }
 
-/// The id of a key, as `keys list` shows it. What is no id is not repeated: it could be the key itself.
+/// The id of a key, as `keys list` shows it. What is no id is not repeated: it could be the key
+/// itself.
 fn key_id(text: &str) -> Result<KeyId, Problem> {
     let digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
     let id = u32::from_str_radix(text, 16).ok().filter(|_| digits);

@@ -15,7 +15,8 @@ use time::OffsetDateTime;
 const DONE: u8 = 0;
 /// The answer of `inspect` is no.
 const REFUSED: u8 = 1;
-/// Something is wrong with the arguments or a file, and nothing was written. (It is clap's code, too.)
+/// Something is wrong with the arguments or a file, and nothing was written. (It is clap's code,
+/// too.)
 const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {

@@ -11,7 +11,6 @@ use actix_web::rt::System;
 use actix_web::web::{self, Data, ServiceConfig, get};
 use actix_web::{Error, HttpRequest, HttpResponse, HttpServer};
 use sealed_session::actix_web::{Restored, Session, SessionMiddleware};
-use std::future::pending;
 
 type Visitor = Session<Visit>;
 
@@ -25,8 +24,6 @@ pub(crate) fn start(app: App) -> Server {
                     .wrap(SessionMiddleware::new(app.sessions.clone()))
             };
             let server = HttpServer::new(make_app).workers(2).disable_signals();
-            // Or a visitor who has gone away is waited for.
-            let server = server.h1_allow_half_closed(false);
             let server = server.listen_auto_h2c(listener).unwrap().run();
             let handle = server.handle();
             let running = actix_web::rt::spawn(server);
@@ -115,13 +112,13 @@ async fn stream(mut session: Visitor) -> HttpResponse {
 
 async fn endless(app: Data<App>, mut session: Visitor) -> HttpResponse {
     app::count(&mut session);
-    HttpResponse::Ok().streaming(app::endless_parts(app.watch()))
+    HttpResponse::Ok().streaming(app.endless_parts())
 }
 
 async fn wait(app: Data<App>, mut session: Visitor) -> &'static str {
     app::count(&mut session);
-    let _watch = app.watch();
-    pending().await
+    app.wait().await;
+    ""
 }
 
 async fn together(app: Data<App>, mut session: Visitor) -> String {

@@ -10,7 +10,6 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::{Router, routing::get};
 use sealed_session::axum::{Session, SessionLayer};
-use std::future::pending;
 
 type Visitor = Session<Visit>;
 
@@ -79,13 +78,12 @@ async fn stream(mut session: Visitor) -> Body {
 
 async fn endless(State(app): State<App>, mut session: Visitor) -> Body {
     app::count(&mut session);
-    Body::from_stream(app::endless_parts(app.watch()))
+    Body::from_stream(app.endless_parts())
 }
 
 async fn wait(State(app): State<App>, mut session: Visitor) {
     app::count(&mut session);
-    let _watch = app.watch();
-    pending().await
+    app.wait().await;
 }
 
 async fn together(State(app): State<App>, mut session: Visitor) -> String {

@@ -10,7 +10,6 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use std::convert::Infallible;
-use std::future::pending;
 use tokio_stream::StreamExt;
 
 type BoxBody = http_body_util::combinators::UnsyncBoxBody<Bytes, Infallible>;
@@ -62,12 +61,11 @@ async fn answer(app: App, request: Request<Incoming>) -> Result<Response<BoxBody
         }
         "/endless" => {
             app::count(&mut session);
-            *response.body_mut() = stream(app::endless_parts(app.watch()));
+            *response.body_mut() = stream(app.endless_parts());
         }
         "/wait" => {
             app::count(&mut session);
-            let _watch = app.watch();
-            pending::<()>().await;
+            app.wait().await;
         }
         "/together" => {
             app.crowd.wait().await;

@@ -3,6 +3,7 @@
 pub(crate) mod actix_web;
 pub(crate) mod axum;
 pub(crate) mod core;
+pub(crate) mod poem;
 
 use crate::app::App;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

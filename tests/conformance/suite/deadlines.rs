@@ -1,4 +1,5 @@
-//! Deadlines and renewal, with ages far from every limit, so that it does not matter how long a test takes.
+//! Deadlines and renewal, with ages far from every limit, so that it does not matter how long a
+//! test takes.
 
 use super::assertions;
 use super::headers::without_max_age;

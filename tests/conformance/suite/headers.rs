@@ -32,7 +32,8 @@ fn ask(server: &Server, fixture: &Fixture, path: &str, wishes: &[&str]) -> Answe
     request.send(server.addr)
 }
 
-/// The attributes but the last, which must be all of the idle timeout: a renewal counts in whole seconds.
+/// The attributes but the last, which must be all of the idle timeout: a renewal counts in whole
+/// seconds.
 pub(super) fn without_max_age(attributes: &str) -> &str {
     let (others, max_age) = attributes.rsplit_once("; Max-Age=").expect("there is one");
     assert!(["1799", "1800"].contains(&max_age), "{max_age}");

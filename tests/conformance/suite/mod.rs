@@ -1,4 +1,5 @@
-//! The assertions. Each file lists its own at its top, in a macro that makes them tests of one server.
+//! The assertions. Each file lists its own at its top, in a macro that makes them tests of one
+//! server.
 
 pub(crate) mod deadlines;
 pub(crate) mod extraction;

@@ -66,9 +66,11 @@ pub(crate) fn a_visitor_who_leaves_during_the_body_leaves_the_server_fit(start: 
     while answer.body != "first second" {
         assert!(read_chunk(&mut stream, &mut answer.body).unwrap());
     }
-    drop(stream);
     assert_eq!(fixture.events.recv_timeout(PATIENCE), Ok(Event::Begun));
-    assert_eq!(fixture.events.recv_timeout(PATIENCE), Ok(Event::Dropped));
+    drop(stream);
+    // Some servers have noticed by now; the others do when they go on writing.
+    fixture.say_the_word();
+    assert_eq!(fixture.events.recv_timeout(PATIENCE), Ok(Event::Over));
     let next = get("/count").cookie(answer.cookie()).send(server.addr);
     assert_eq!(fixture.open(next.cookie()).page_views, 9);
 }
@@ -80,13 +82,15 @@ pub(crate) fn a_visitor_who_leaves_before_the_answer_leaves_the_server_fit(start
     let stream = get("/wait").cookie(&cookie).open(server.addr);
     assert_eq!(fixture.events.recv_timeout(PATIENCE), Ok(Event::Begun));
     drop(stream);
-    assert_eq!(fixture.events.recv_timeout(PATIENCE), Ok(Event::Dropped));
+    // Some servers have dropped the handler by now; with the others it comes to its end.
+    fixture.say_the_word();
+    assert_eq!(fixture.events.recv_timeout(PATIENCE), Ok(Event::Over));
     let next = get("/count").cookie(&cookie).send(server.addr);
     assert_eq!(fixture.open(next.cookie()).page_views, 8, "what was never answered never was");
 }
 
-/// The handlers of all visitors hold their sessions at the same time: none goes on before all are there.
-/// Afterwards each visitor has the own session, changed once, under the own id.
+/// The handlers of all visitors hold their sessions at the same time: none goes on before all are
+/// there. Afterwards each visitor has the own session, changed once, under the own id.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn a_thousand_concurrent_visitors_never_mix(start: Start) {
     const CONNECTIONS: usize = 20;

@@ -1,0 +1,94 @@
+//! The page of `page_views`, with poem. Settings as there.
+//!
+//! ```text
+//! cargo run --example page_views_poem    # then open http://localhost:3000
+//! ```
+
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use poem::http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
+use poem::http::{HeaderMap, StatusCode};
+use poem::listener::TcpAcceptor;
+use poem::web::{Data, Html, Query, Redirect};
+use poem::{EndpointExt, Error, IntoResponse, Response, Result, Route, get, handler};
+use sealed_session::Sessions;
+use sealed_session::poem::{Session, SessionMiddleware};
+use serde::Deserialize;
+use shared::Visit;
+use time::Duration;
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt::init();
+    let settings = shared::settings_or_exit();
+
+    // 1. What a session is, and how long it lives.
+    let mut builder = Sessions::<Visit>::builder("page_views", settings.keys)
+        .idle_timeout(Duration::minutes(15))
+        .absolute_timeout(Duration::hours(8));
+    if settings.insecure {
+        builder = builder.insecure_for_development();
+    }
+    let sessions = builder.build()?;
+    if let Some(key_file) = &settings.key_file {
+        key_file.attach(&sessions);
+    }
+
+    // 2. The middleware gives sessions to the handlers and saves them with the response. (The data is
+    //    only here for the page to show what is in the cookie.)
+    let app = Route::new()
+        .at("/", get(home))
+        .at("/login", get(login))
+        .at("/logout", get(logout))
+        .data(sessions.clone())
+        .with(SessionMiddleware::new(sessions));
+
+    let addr = settings.addr;
+    let listener =
+        TcpListener::bind(&addr).await.map_err(|error| format!("ADDR={addr}: {error}"))?;
+    tracing::info!("listening on http://{}", listener.local_addr()?);
+    Ok(poem::Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?).run(app).await?)
+}
+
+/// Counts the visit.
+#[handler]
+fn home(
+    sessions: Data<&Sessions<Visit>>,
+    headers: &HeaderMap,
+    mut session: Session<Visit>,
+) -> Result<Response> {
+    session.page_views += 1;
+
+    if !headers.get(ACCEPT).is_some_and(|accept| shared::wants_html(accept.as_bytes())) {
+        return Ok(shared::line(&session).into_response());
+    }
+    let page = shared::page(&sessions, &session)
+        .map_err(|_| Error::from_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+    Ok(Html(page).with_header(CONTENT_SECURITY_POLICY, shared::CONTENT_POLICY).into_response())
+}
+
+#[derive(Deserialize)]
+struct Login {
+    #[serde(default)]
+    username: String,
+}
+
+/// Signs in whoever gives a name. A real sign-in is a POST with a password and a CSRF token.
+#[handler]
+fn login(mut session: Session<Visit>, login: Query<Login>) -> Redirect {
+    if let Some(name) = shared::clean_name(&login.username) {
+        // A new id at sign-in: a session planted before it does not become a signed-in one.
+        session.renew();
+        session.user = Some(name);
+    }
+    Redirect::see_other("/")
+}
+
+/// Forgets everything.
+#[handler]
+fn logout(mut session: Session<Visit>) -> Redirect {
+    session.destroy();
+    Redirect::see_other("/")
+}
