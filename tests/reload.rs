@@ -2,16 +2,13 @@
 //! last good ones otherwise.
 
 mod key_files;
+mod log;
 
 use key_files::*;
-use sealed_session::key_file::{
-    Health, KeyFileError, KeySchedule, KeyWatch, Polled, Reloader, Rotation,
+use sealed_session::key_file::{Health, KeySchedule, Polled, Reloader, Rotation};
+use sealed_session::{
+    DatedKey, EncodeError, Key, KeyFile, KeyRing, KeyState, Reason, Saved, Session, Sessions,
 };
-use sealed_session::{KeyFile, KeyRing, KeyState, Reason, Saved, Session, Sessions};
-use std::fs;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
 use time::{Duration, OffsetDateTime};
 
 const ROTATION: Rotation = Rotation {
@@ -136,55 +133,24 @@ fn a_server_whose_ring_may_be_too_old_says_so() {
 
 #[test]
 fn each_change_of_what_is_wrong_is_reported_once() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    tracing::subscriber::with_default(subscriber, || {
-        let mut keys = reloader(&one_key());
-        let missing = || KeyFile::open("no/such/file").unwrap_err();
-        for second in 0..5 {
-            keys.poll(Ok(b"generation = "), at(second));
-        }
-        for second in 5..10 {
-            keys.poll(Err(missing()), at(second));
-        }
-        for second in 10..15 {
-            keys.poll(Ok(b"generation = "), at(second));
-        }
-        keys.poll(Ok(rotated().to_text().as_bytes()), at(15));
-        keys.poll(Ok(rotated().to_text().as_bytes()), at(16));
-    });
-    let text = log.text();
+    log::listen();
+    let mut keys = reloader(&one_key());
+    let missing = || KeyFile::open("no/such/file").unwrap_err();
+    for second in 0..5 {
+        keys.poll(Ok(b"generation = "), at(second));
+    }
+    for second in 5..10 {
+        keys.poll(Err(missing()), at(second));
+    }
+    for second in 10..15 {
+        keys.poll(Ok(b"generation = "), at(second));
+    }
+    keys.poll(Ok(rotated().to_text().as_bytes()), at(15));
+    keys.poll(Ok(rotated().to_text().as_bytes()), at(16));
+    let text = log::heard();
     assert_eq!(text.matches("key file refused, the keys in use stay").count(), 3, "{text}");
     assert_eq!(text.matches("key file reloaded").count(), 1, "{text}");
     assert!(!text.contains(&secret(1)[..12]) && !text.contains("ssk1_"), "{text}");
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
-    type Writer = Log;
-
-    fn make_writer(&self) -> Log {
-        self.clone()
-    }
 }
 
 // What a ring from a key file does to sessions.
@@ -245,141 +211,41 @@ fn a_session_of_a_draining_key_is_sealed_under_the_active_one_with_its_id_and_ag
     assert_eq!(gone.reason(), Reason::UnknownKey);
 }
 
-// The thread, with real files. These wait for it, and for nothing else.
-
-const OFTEN: Duration = Duration::milliseconds(10);
-
-fn wait_until(what: &str, mut true_now: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !true_now() {
-        assert!(started.elapsed().as_secs() < 60, "waited in vain until {what}");
-        std::thread::yield_now();
-    }
-}
-
-fn generation(watch: &KeyWatch) -> u64 {
-    watch.health().generation
-}
-
-fn folder_with_keys() -> (tempfile::TempDir, std::path::PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("keys.toml");
-    KeyFile::options().create(&path, &one_key()).unwrap();
-    (folder, path)
-}
-
-fn rotate(path: &Path) {
-    KeyFile::options().change(path, |schedule| schedule.rotate(key(2), &ROTATION, NOW)).unwrap();
-}
-
 #[test]
-fn a_rename_reaches_every_attached_sessions() {
-    let (_folder, path) = folder_with_keys();
-    let watch = KeyFile::watch(&path, OFTEN).unwrap();
-    let (first, second) = (sessions(watch.key_ring()), sessions(watch.key_ring()));
-    watch.attach(&first);
-    watch.attach(&second);
-    rotate(&path);
-    wait_until("both have the new ring", || {
-        let seals = |sessions: &Sessions<u32>| sessions.sealing_key_at(NOW + ROTATION.after);
-        seals(&first) == Some(key(2).id()) && seals(&second) == Some(key(2).id())
-    });
-    assert_eq!(generation(&watch), 2);
+fn while_no_key_is_active_yet_opening_works_and_sealing_is_an_error() {
+    let value = sessions(one_key().key_ring()).encode_at(&Session::new_at(7, NOW), NOW).unwrap();
+    let start = NOW + Duration::minutes(5);
+    let later = KeySchedule::new(key(1), start + Duration::MINUTE).unwrap();
+    let sessions = sessions(later.key_ring());
+    let before = start - Duration::SECOND;
+    assert_eq!(*sessions.decode_at(&value, before).unwrap(), 7);
+    let sealed = sessions.encode_at(&Session::new_at(7, before), before);
+    assert!(matches!(sealed, Err(EncodeError::NoSealingKey)));
+    assert_eq!(sessions.sealing_key_at(before), None);
+    assert!(sessions.encode_at(&Session::new_at(7, start), start).is_ok());
 }
 
+/// By its id, without trying one after the other.
 #[test]
-fn a_sessions_that_is_attached_late_gets_the_ring_of_today() {
-    let (_folder, path) = folder_with_keys();
-    let watch = KeyFile::watch(&path, OFTEN).unwrap();
-    let late = sessions(watch.key_ring());
-    rotate(&path);
-    wait_until("the file is reloaded", || generation(&watch) == 2);
-    watch.attach(&late);
-    assert_eq!(late.sealing_key_at(NOW + ROTATION.after), Some(key(2).id()));
-}
-
-#[test]
-fn a_plain_file_that_is_written_over_is_reloaded() {
-    let (_folder, path) = folder_with_keys();
-    let watch = KeyFile::watch(&path, OFTEN).unwrap();
-    fs::write(&path, rotated().to_text().as_bytes()).unwrap();
-    wait_until("the file is reloaded", || generation(&watch) == 2);
-}
-
-#[cfg(unix)]
-#[test]
-fn a_swap_of_the_symbolic_link_of_a_kubernetes_mount_is_reloaded() {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-    let folder = tempfile::tempdir().unwrap();
-    let version = |name: &str, schedule: &KeySchedule| {
-        let version = folder.path().join(name);
-        fs::create_dir(&version).unwrap();
-        fs::write(version.join("keys.toml"), schedule.to_text().as_bytes()).unwrap();
-        fs::set_permissions(version.join("keys.toml"), fs::Permissions::from_mode(0o644)).unwrap();
-        symlink(name, folder.path().join("..data_tmp")).unwrap();
-        fs::rename(folder.path().join("..data_tmp"), folder.path().join("..data")).unwrap();
+fn each_of_a_thousand_keys_opens_what_it_sealed() {
+    const KEYS: u16 = 1000;
+    let numbered = |number: u16| {
+        let [high, low] = number.to_be_bytes();
+        Key::from_bytes(std::array::from_fn(|i| {
+            (i as u8).wrapping_mul(37) ^ if i % 2 == 0 { high } else { low }
+        }))
+        .unwrap()
     };
-    version("..2026_11_21_12_00_00.1", &one_key());
-    let path = folder.path().join("keys.toml");
-    symlink("..data/keys.toml", &path).unwrap();
-
-    let watch = KeyFile::options().allow_readable_by_others().watch(&path, OFTEN).unwrap();
-    version("..2026_11_21_12_10_00.2", &rotated());
-    fs::remove_dir_all(folder.path().join("..2026_11_21_12_00_00.1")).unwrap();
-    wait_until("the file is reloaded", || generation(&watch) == 2);
-}
-
-#[test]
-fn a_file_that_breaks_and_is_mended_leaves_the_ring_alone_meanwhile() {
-    let (_folder, path) = folder_with_keys();
-    let watch = KeyFile::watch(&path, OFTEN).unwrap();
-    let error =
-        |watch: &KeyWatch| watch.health().last_error.map(|error: KeyFileError| error.to_string());
-    fs::write(&path, "generation = 2\n").unwrap();
-    let expected = format!("{}: line 1: it has no key", path.display());
-    wait_until("it is refused", || error(&watch).as_deref() == Some(&expected));
-    fs::remove_file(&path).unwrap();
-    wait_until("it is missing", || error(&watch).is_some_and(|error| error != expected));
-    assert_eq!(generation(&watch), 1);
-    KeyFile::options().create(&path, &rotated()).unwrap();
-    wait_until("it is back", || generation(&watch) == 2);
-    assert_eq!(error(&watch), None);
-}
-
-#[test]
-fn a_cookie_with_an_unknown_key_leads_to_an_early_read() {
-    let (_folder, path) = folder_with_keys();
-    let watch = KeyFile::watch(&path, Duration::DAY).unwrap();
-    let sessions = sessions(watch.key_ring());
-    watch.attach(&sessions);
-    rotate(&path);
-    assert_eq!(generation(&watch), 1, "the day is not over");
-    let later = NOW + ROTATION.after;
-    let value = Sessions::<u32>::builder("shop", rotated().key_ring()).build().unwrap();
-    let value = value.encode_at(&Session::new_at(7, later), later).unwrap();
-    let reason = sessions.decode_at(&value, later).unwrap_err().reason();
-    assert_eq!(reason, Reason::UnknownKey);
-    wait_until("the file is read early", || generation(&watch) == 2);
-    assert_eq!(*sessions.decode_at(&value, later).unwrap(), 7);
-}
-
-#[test]
-fn nothing_is_reloaded_after_the_watch_is_dropped() {
-    let (_folder, path) = folder_with_keys();
-    let watch = KeyFile::watch(&path, OFTEN).unwrap();
-    let sessions = sessions(watch.key_ring());
-    watch.attach(&sessions);
-    drop(watch); // waits for the thread
-    rotate(&path);
-    assert_eq!(sessions.sealing_key_at(NOW + ROTATION.after), Some(key(1).id()));
-}
-
-#[test]
-fn a_pace_of_zero_and_a_missing_file_are_refused_at_the_start() {
-    let (_folder, path) = folder_with_keys();
-    for every in [Duration::ZERO, Duration::seconds(-1)] {
-        let error = KeyFile::watch(&path, every).unwrap_err().to_string();
-        assert!(error.ends_with("`every` must be longer than zero"), "{error}");
+    let dated = (0..KEYS).map(|number| {
+        let key = DatedKey::new(numbered(number), NOW + Duration::minutes(number.into()));
+        if number + 1 < KEYS { key.open_until(NOW + Duration::DAY) } else { key }
+    });
+    let sessions = sessions(KeyRing::schedule(dated).unwrap());
+    let now = NOW + Duration::minutes(KEYS.into());
+    for number in (0..KEYS).step_by(111).chain([KEYS - 1]) {
+        let alone: Sessions<u32> =
+            Sessions::builder("shop", KeyRing::new(numbered(number))).build().unwrap();
+        let value = alone.encode_at(&Session::new_at(number.into(), now), now).unwrap();
+        assert_eq!(*sessions.decode_at(&value, now).unwrap(), u32::from(number));
     }
-    assert!(KeyFile::watch(path.with_file_name("missing.toml"), OFTEN).is_err());
 }

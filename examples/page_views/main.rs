@@ -8,6 +8,7 @@
 //! | variable | meaning |
 //! | --- | --- |
 //! | `SESSION_KEYS` | keys, separated by commas: the first seals, all open; without it a fresh key is made |
+//! | `KEY_FILE` | instead: a key file, read again every second |
 //! | `ADDR` | where to listen; `127.0.0.1:3000` if not set |
 //! | `INSECURE=1` | cookies without `Secure`, for a browser that takes this address for insecure |
 //! | `RUST_LOG` | what to log; `debug` also shows why cookies were rejected |
@@ -41,6 +42,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         builder = builder.insecure_for_development();
     }
     let sessions = builder.build()?;
+    if let Some(key_file) = &settings.key_file {
+        key_file.attach(&sessions);
+    }
 
     // 2. The layer gives sessions to the handlers and saves them with the response. (The state is
     //    only here for the page to show what is in the cookie.)

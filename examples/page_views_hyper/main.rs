@@ -30,6 +30,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         builder = builder.insecure_for_development();
     }
     let sessions = builder.build()?;
+    if let Some(key_file) = &settings.key_file {
+        key_file.attach(&sessions);
+    }
 
     let listener = TcpListener::bind(&settings.addr).await?;
     tracing::info!("listening on http://{}", listener.local_addr()?);

@@ -32,6 +32,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         builder = builder.insecure_for_development();
     }
     let sessions = builder.build()?;
+    if let Some(key_file) = &settings.key_file {
+        key_file.attach(&sessions);
+    }
 
     // 2. The middleware gives sessions to the handlers and saves them with the response. (The data is
     //    only here for the page to show what is in the cookie.)

@@ -4,10 +4,12 @@ mod page;
 
 pub(crate) use page::{CONTENT_POLICY, page};
 
-use sealed_session::{Key, KeyError, KeyRing};
+use sealed_session::key_file::KeyWatch;
+use sealed_session::{Key, KeyError, KeyFile, KeyRing};
 use serde::{Deserialize, Serialize};
 use std::env;
 use std::process::exit;
+use time::Duration;
 
 /// The whole session.
 #[derive(Serialize, Deserialize, Default)]
@@ -19,6 +21,8 @@ pub(crate) struct Visit {
 /// What the environment says.
 pub(crate) struct Settings {
     pub(crate) keys: KeyRing,
+    /// Where `keys` come from, if that is a file. What uses them is to be attached to it.
+    pub(crate) key_file: Option<KeyWatch>,
     pub(crate) addr: String,
     pub(crate) insecure: bool,
 }
@@ -37,12 +41,19 @@ pub(crate) fn settings_or_exit() -> Settings {
             exit(2);
         }
     }
-    let keys = keys().unwrap_or_else(|error| {
+    let key_file = env::var_os("KEY_FILE").map(|path| {
+        KeyFile::watch(path, Duration::SECOND).unwrap_or_else(|error| {
+            eprintln!("KEY_FILE: {error}");
+            exit(2);
+        })
+    });
+    let keys = key_file.as_ref().map(KeyWatch::key_ring).map_or_else(keys, Ok);
+    let keys = keys.unwrap_or_else(|error| {
         eprintln!("SESSION_KEYS: {error}");
         exit(2);
     });
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    Settings { keys, addr, insecure: insecure() }
+    Settings { keys, key_file, addr, insecure: insecure() }
 }
 
 fn keys() -> Result<KeyRing, KeyError> {
