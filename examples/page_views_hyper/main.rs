@@ -16,23 +16,13 @@ use hyper_util::rt::TokioIo;
 use sealed_session::{Session, Sessions};
 use shared::Visit;
 use std::{convert::Infallible, error::Error};
-use time::Duration;
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt::init();
     let settings = shared::settings_or_exit();
-    let mut builder = Sessions::<Visit>::builder("page_views", settings.keys)
-        .idle_timeout(Duration::minutes(15))
-        .absolute_timeout(Duration::hours(8));
-    if settings.insecure {
-        builder = builder.insecure_for_development();
-    }
-    let sessions = builder.build()?;
-    if let Some(key_file) = &settings.key_file {
-        key_file.attach(&sessions);
-    }
+    let sessions = shared::sessions(&settings)?;
 
     let listener = TcpListener::bind(&settings.addr).await?;
     tracing::info!("listening on http://{}", listener.local_addr()?);

@@ -16,7 +16,6 @@ use sealed_session::Sessions;
 use sealed_session::poem::{Session, SessionMiddleware};
 use serde::Deserialize;
 use shared::Visit;
-use time::Duration;
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -24,17 +23,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt::init();
     let settings = shared::settings_or_exit();
 
-    // 1. What a session is, and how long it lives.
-    let mut builder = Sessions::<Visit>::builder("page_views", settings.keys)
-        .idle_timeout(Duration::minutes(15))
-        .absolute_timeout(Duration::hours(8));
-    if settings.insecure {
-        builder = builder.insecure_for_development();
-    }
-    let sessions = builder.build()?;
-    if let Some(key_file) = &settings.key_file {
-        key_file.attach(&sessions);
-    }
+    // 1. What a session is, and how long it lives: see `examples/shared/mod.rs`.
+    let sessions = shared::sessions(&settings)?;
 
     // 2. The middleware gives sessions to the handlers and saves them with the response. (The data is
     //    only here for the page to show what is in the cookie.)

@@ -5,7 +5,7 @@ mod page;
 pub(crate) use page::{CONTENT_POLICY, page};
 
 use sealed_session::key_file::KeyWatch;
-use sealed_session::{Key, KeyError, KeyFile, KeyRing};
+use sealed_session::{ConfigError, Key, KeyError, KeyFile, KeyRing, Sessions};
 use serde::{Deserialize, Serialize};
 use std::env;
 use std::process::exit;
@@ -21,10 +21,25 @@ pub(crate) struct Visit {
 /// What the environment says.
 pub(crate) struct Settings {
     pub(crate) keys: KeyRing,
-    /// Where `keys` come from, if that is a file. What uses them is to be attached to it.
+    /// Where `keys` come from, if that is a file. It is watched for as long as this lives.
     pub(crate) key_file: Option<KeyWatch>,
     pub(crate) addr: String,
     pub(crate) insecure: bool,
+}
+
+/// The sessions of all these examples.
+pub(crate) fn sessions(settings: &Settings) -> Result<Sessions<Visit>, ConfigError> {
+    let mut builder = Sessions::<Visit>::builder("page_views", settings.keys.clone())
+        .idle_timeout(Duration::minutes(15))
+        .absolute_timeout(Duration::hours(8));
+    if settings.insecure {
+        builder = builder.insecure_for_development();
+    }
+    let sessions = builder.build()?;
+    if let Some(key_file) = &settings.key_file {
+        key_file.attach(&sessions);
+    }
+    Ok(sessions)
 }
 
 /// Reads the settings. A wrong key ends the process with code 2, and so does an unknown argument;

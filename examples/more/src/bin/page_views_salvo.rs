@@ -13,21 +13,14 @@ use sealed_session::Sessions;
 use sealed_session::tower::{Session, SessionLayer};
 use shared::Visit;
 use std::error::Error;
-use time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt::init();
     let settings = shared::settings_or_exit();
 
-    // 1. What a session is, and how long it lives.
-    let mut builder = Sessions::<Visit>::builder("page_views", settings.keys)
-        .idle_timeout(Duration::minutes(15))
-        .absolute_timeout(Duration::hours(8));
-    if settings.insecure {
-        builder = builder.insecure_for_development();
-    }
-    let sessions = builder.build()?;
+    // 1. What a session is, and how long it lives: see `examples/shared/mod.rs`.
+    let sessions = shared::sessions(&settings)?;
 
     // 2. salvo runs tower layers; the layer carries the session in the request's extensions.
     let router = Router::new()

@@ -18,21 +18,14 @@ use session::{SessionFairing, Visitor};
 use shared::Visit;
 use std::error::Error;
 use std::net::SocketAddr;
-use time::Duration;
 
 #[rocket::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt::init();
     let settings = shared::settings_or_exit();
 
-    // 1. What a session is, and how long it lives.
-    let mut builder = Sessions::<Visit>::builder("page_views", settings.keys)
-        .idle_timeout(Duration::minutes(15))
-        .absolute_timeout(Duration::hours(8));
-    if settings.insecure {
-        builder = builder.insecure_for_development();
-    }
-    let sessions = builder.build()?;
+    // 1. What a session is, and how long it lives: see `examples/shared/mod.rs`.
+    let sessions = shared::sessions(&settings)?;
 
     // 2. The fairing saves what the guards lent. (It also manages the sessions, which the page asks for to show
     //    what is in the cookie.)
