@@ -30,8 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let sessions = builder.build()?;
 
-    // 2. The middleware gives sessions to the handlers and saves them with the response. (The data is
-    //    only here for the page to show what is in the cookie.)
+    // 2. The middleware gives sessions to the handlers and saves them with the response. (The data
+    //    is only here for the page to show what is in the cookie.)
     let app = move || {
         App::new()
             .app_data(Data::new(sessions.clone()))

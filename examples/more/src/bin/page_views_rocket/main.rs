@@ -34,8 +34,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let sessions = builder.build()?;
 
-    // 2. The fairing saves what the guards lent. (It also manages the sessions, which the page asks for to show
-    //    what is in the cookie.)
+    // 2. The fairing saves what the guards lent. (It also manages the sessions, which the page asks
+    //    for to show what is in the cookie.)
     let addr: SocketAddr = settings.addr.parse()?;
     let config = rocket::Config {
         address: addr.ip(),
