@@ -81,6 +81,8 @@
 //! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
 //! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
+//! How to wrap a framework that is not here: the repository's `docs/adapters.md`.
+//!
 //! The counters of `metrics` are `sealed_session_opened_total` (`key_id`),
 //! `sealed_session_sealed_total` (`key_id`) and `sealed_session_rejected_total` (`reason`,
 //! `key_id`; an id outside the ring counts as `unknown`). When `opened` no longer grows for an old

@@ -1,6 +1,6 @@
-//! What other jars make of our cookies, in every combination of attributes that `build()` allows: the crate
-//! `cookie_store` (reqwest and ureq keep their cookies in it) and the engine of curl. They must do what
-//! `tests/browser` sees Chromium do, or differ where this file says so.
+//! What other jars make of our cookies, in every combination of attributes that `build()` allows:
+//! the crate `cookie_store` (reqwest and ureq keep their cookies in it) and the engine of curl.
+//! They must do what `tests/browser` sees Chromium do, or differ where this file says so.
 
 #[path = "common/combinations.rs"]
 mod combinations;
@@ -17,7 +17,8 @@ const HOST_SECURE_FOR_CURL: &str = "localhost";
 
 #[test]
 fn cookie_store_stores_sends_back_and_removes_every_combination() {
-    // cookie_store, too, takes only `localhost` itself for secure; in the address of TLS that does not matter.
+    // cookie_store, too, takes only `localhost` itself for secure; in the address of TLS that does
+    // not matter.
     let url: Url = format!("https://{HOST_NAME}/app/0/read").parse().unwrap();
     for combination in combinations::all(DOMAIN) {
         let mut jar = CookieStore::new();
@@ -34,8 +35,8 @@ fn cookie_store_stores_sends_back_and_removes_every_combination() {
     }
 }
 
-/// A known difference: neither jar knows `Partitioned`, so the cookie with it replaces the one without. Chromium
-/// holds both.
+/// A known difference: neither jar knows `Partitioned`, so the cookie with it replaces the one
+/// without. Chromium holds both.
 #[test]
 fn neither_jar_knows_partitions() {
     let combinations = combinations::all(HOST_SECURE_FOR_CURL);
@@ -87,8 +88,8 @@ fn whole_life(index: usize) -> [(usize, &'static str); 4] {
     ["set", "read", "remove", "read"].map(|action| (index, action))
 }
 
-/// What one curl tells while it asks for actions on combinations: each answer, which is the origin that the server
-/// saw, and after it a `held` for each cookie in the jar.
+/// What one curl tells while it asks for actions on combinations: each answer, which is the origin
+/// that the server saw, and after it a `held` for each cookie in the jar.
 fn curl(host: &str, addr: SocketAddr, actions: &[(usize, &str)]) -> Vec<String> {
     let mut curl = Command::new("curl");
     // `-q`: whatever the user's `.curlrc` says. `-b ""` turns the engine on, `-c -` shows the jar.

@@ -1,5 +1,5 @@
-//! The examples `page_views…` as their users meet them: the built server on a real socket, and the real
-//! `curl` with its cookie jar.
+//! The examples `page_views…` as their users meet them: the built server on a real socket, and the
+//! real `curl` with its cookie jar.
 
 #[path = "common/example.rs"]
 mod example;

@@ -23,8 +23,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // 1. What a session is, and how long it lives: see `examples/shared/mod.rs`.
     let sessions = shared::sessions(&settings)?;
 
-    // 2. The middleware gives sessions to the handlers and saves them with the response. (The data is
-    //    only here for the page to show what is in the cookie.)
+    // 2. The middleware gives sessions to the handlers and saves them with the response. (The data
+    //    is only here for the page to show what is in the cookie.)
     let app = move || {
         App::new()
             .app_data(Data::new(sessions.clone()))

@@ -19,9 +19,9 @@ use url::{ParseError, Url};
 /// Generous: nothing depends on it but how long a browser that hangs holds a test up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Runs a test with a browser of its own, which is ended afterwards, whatever happened. Every test gives another
-/// name. On a machine without a browser the test is skipped, with a line that says so; where `CI` is `true` that is
-/// a failure.
+/// Runs a test with a browser of its own, which is ended afterwards, whatever happened. Every test
+/// gives another name. On a machine without a browser the test is skipped, with a line that says
+/// so; where `CI` is `true` that is a failure.
 pub(crate) fn with_browser<F>(name: &str, test: impl FnOnce(Client) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -116,8 +116,9 @@ impl Drop for Driver {
     }
 }
 
-/// All cookies that the browser holds, of all sites, with their attributes: WebDriver's own command shows only what a
-/// page would get. The fields are those of `Network.Cookie` in the DevTools protocol.
+/// All cookies that the browser holds, of all sites, with their attributes: WebDriver's own command
+/// shows only what a page would get. The fields are those of `Network.Cookie` in the DevTools
+/// protocol.
 pub(crate) async fn jar(client: &Client) -> Vec<Value> {
     let result = client.issue_cmd(DevTools("Storage.getCookies")).await.unwrap();
     result["cookies"].as_array().expect("a list of cookies").clone()

@@ -1,8 +1,10 @@
-//! Every combination of the cookie's attributes that `build()` allows, and a server that hands them out.
+//! Every combination of the cookie's attributes that `build()` allows, and a server that hands them
+//! out.
 //!
-//! `/app/{index}/set` puts something into the session of a combination, `/app/{index}/read` only reads it and
-//! `/app/{index}/remove` destroys it. Each answers the session's origin, as it came. `/elsewhere/{index}` is a page
-//! for another site, with a form and a link to the first one's `read`.
+//! `/app/{index}/set` puts something into the session of a combination, `/app/{index}/read` only
+//! reads it and `/app/{index}/remove` destroys it. Each answers the session's origin, as it came.
+//! `/elsewhere/{index}` is a page for another site, with a form and a link to the first one's
+//! `read`.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -79,8 +81,8 @@ pub(crate) fn all(domain: &'static str) -> Vec<Combination> {
             }
         }
     }
-    // 32 without `Secure`; with it 2 × 96 for the two free names, 24 for `__Host-`, which has one path and no
-    // domain, and half of either for the two names that must be `HttpOnly`.
+    // 32 without `Secure`; with it 2 × 96 for the two free names, 24 for `__Host-`, which has one
+    // path and no domain, and half of either for the two names that must be `HttpOnly`.
     assert_eq!(allowed.len(), 32 + 2 * 96 + 24 + 48 + 12);
     allowed
 }

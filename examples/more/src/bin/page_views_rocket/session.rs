@@ -1,4 +1,5 @@
-//! Sessions for Rocket, in the steps of `docs/adapters.md`: a guard that lends the session and a fairing that saves it.
+//! Sessions for Rocket, in the steps of `docs/adapters.md`: a guard that lends the session and a
+//! fairing that saves it.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::{ContentType, Status};
