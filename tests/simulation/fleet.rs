@@ -20,6 +20,8 @@ pub(crate) struct Fleet {
     visitors: Vec<Visitor>,
     /// Until when each key must open, for what was sealed with it.
     needed: Vec<(KeyId, i64)>,
+    /// Until when somebody sends forged cookies every second.
+    flood_until: i64,
     outcome: Outcome,
 }
 
@@ -46,7 +48,16 @@ impl Fleet {
             |place| Visitor { cookie: None, real: (place < REAL_VISITORS).then_some(None) };
         let visitors = (0..VISITORS).map(visitor).collect();
         let outcome = Outcome::default();
-        Fleet { broken, random, operator, servers, visitors, needed: Vec::new(), outcome }
+        Fleet {
+            broken,
+            random,
+            operator,
+            servers,
+            visitors,
+            needed: Vec::new(),
+            flood_until: 0,
+            outcome,
+        }
     }
 
     pub(crate) fn run(mut self) -> Outcome {
@@ -81,8 +92,11 @@ impl Fleet {
         if self.random.once_in(3) {
             self.visit(now)?;
         }
-        if self.random.once_in(100) {
-            self.forged_cookie(now)?;
+        if self.random.once_in(6000) {
+            self.flood_until = now + self.random.between(30_000, 150_000);
+        }
+        if self.random.once_in(if now < self.flood_until { 1 } else { 100 }) {
+            self.forged_cookies(now)?;
         }
         // 4. What must hold.
         if now % 5_000 == 0 { self.check(now) } else { Ok(()) }
@@ -144,12 +158,15 @@ impl Fleet {
         Ok(())
     }
 
-    fn forged_cookie(&mut self, now: i64) -> Result<(), String> {
-        let place = self.random.below(SERVERS);
-        let clock = self.servers[place].clock(now);
-        let Some(process) = &mut self.servers[place].process else { return Ok(()) };
-        self.outcome.forged += 1;
-        forge(process, clock, &mut self.random)
+    /// One for each server.
+    fn forged_cookies(&mut self, now: i64) -> Result<(), String> {
+        for server in &mut self.servers {
+            let clock = server.clock(now);
+            let Some(process) = &mut server.process else { continue };
+            self.outcome.forged += 1;
+            forge(process, clock, &mut self.random)?;
+        }
+        Ok(())
     }
 
     fn check(&mut self, now: i64) -> Result<(), String> {

@@ -152,7 +152,7 @@ impl Operator {
             // A file that an editor left half written.
             11..=12 => {
                 let content = self.versions.last().unwrap().content.clone();
-                let cut = random.below(content.len());
+                let cut = random.below(content.len().max(1));
                 self.publish(content[..cut].to_vec(), now, random);
                 self.mistake(now, random);
                 None

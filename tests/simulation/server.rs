@@ -165,7 +165,7 @@ impl Server {
         let content = operator.file(place, now);
         // A file that is being written over, or a disk that fails.
         let (part, failing) = match random.next() % 40 {
-            0 if !stepped => (&content[..random.below(content.len())], false),
+            0 if !stepped => (&content[..random.below(content.len().max(1))], false),
             1 if !stepped => (content, true),
             _ => (content, false),
         };
