@@ -4,29 +4,12 @@
 mod key_files;
 
 use key_files::*;
-use sealed_session::key_file::{KeyFileError, KeySchedule, KeyWatch, Rotation};
+use sealed_session::key_file::{KeyFileError, KeySchedule, KeyWatch};
 use sealed_session::{KeyFile, KeyRing, Reason, Session, Sessions};
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 use time::Duration;
-
-const ROTATION: Rotation = Rotation {
-    after: Duration::minutes(3),
-    propagation: Duration::minutes(2),
-    skew: Duration::seconds(30),
-    max_session: Duration::minutes(30),
-};
-
-fn one_key() -> KeySchedule {
-    KeySchedule::new(key(1), NOW).unwrap()
-}
-
-fn rotated() -> KeySchedule {
-    let mut schedule = one_key();
-    schedule.rotate(key(2), &ROTATION, NOW).unwrap();
-    schedule
-}
 
 fn sessions(ring: KeyRing) -> Sessions<u32> {
     Sessions::builder("shop", ring).build().unwrap()

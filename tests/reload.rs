@@ -5,28 +5,11 @@ mod key_files;
 mod log;
 
 use key_files::*;
-use sealed_session::key_file::{Health, KeySchedule, Polled, Reloader, Rotation};
+use sealed_session::key_file::{Health, KeySchedule, Polled, Reloader};
 use sealed_session::{
     DatedKey, EncodeError, Key, KeyFile, KeyRing, KeyState, Reason, Saved, Session, Sessions,
 };
 use time::{Duration, OffsetDateTime};
-
-const ROTATION: Rotation = Rotation {
-    after: Duration::minutes(3),
-    propagation: Duration::minutes(2),
-    skew: Duration::seconds(30),
-    max_session: Duration::minutes(30),
-};
-
-fn one_key() -> KeySchedule {
-    KeySchedule::new(key(1), NOW).unwrap()
-}
-
-fn rotated() -> KeySchedule {
-    let mut schedule = one_key();
-    schedule.rotate(key(2), &ROTATION, NOW).unwrap();
-    schedule
-}
 
 fn reloader(schedule: &KeySchedule) -> Reloader {
     Reloader::new(schedule.to_text().as_bytes(), NOW).unwrap()

@@ -3,9 +3,9 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use sealed_session::Key;
-use sealed_session::key_file::KeySchedule;
-use time::OffsetDateTime;
+use sealed_session::key_file::{KeySchedule, Rotation};
 use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
 
 /// No test reads a clock.
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
@@ -16,6 +16,26 @@ pub(crate) fn key(seed: u8) -> Key {
 
 pub(crate) fn secret(seed: u8) -> String {
     key(seed).to_text().to_string()
+}
+
+/// The rotation that makes [`rotated`].
+pub(crate) const ROTATION: Rotation = Rotation {
+    after: Duration::minutes(3),
+    propagation: Duration::minutes(2),
+    skew: Duration::seconds(30),
+    max_session: Duration::minutes(30),
+};
+
+/// Key 1 alone, sealing since [`NOW`].
+pub(crate) fn one_key() -> KeySchedule {
+    KeySchedule::new(key(1), NOW).unwrap()
+}
+
+/// Key 2 published, to take over from key 1.
+pub(crate) fn rotated() -> KeySchedule {
+    let mut schedule = one_key();
+    schedule.rotate(key(2), &ROTATION, NOW).unwrap();
+    schedule
 }
 
 /// Keys 1 and 2, as somebody would write them by hand: line 5 has the first secret, line 11 the
