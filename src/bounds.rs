@@ -68,9 +68,9 @@ macro_rules! descend {
                 return Err(D::Error::custom("nested too deep"));
             }
             budget.depth -= 1;
-            let value = inner.$method($($arg,)* Bounded::<_, $list> { inner: visitor, budget: &mut *budget })?;
+            let value = inner.$method($($arg,)* Bounded::<_, $list> { inner: visitor, budget: &mut *budget });
             budget.depth += 1;
-            Ok(value)
+            value
         }
     )*};
 }

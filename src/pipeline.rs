@@ -50,9 +50,16 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
     /// Value → session, or the first check that it failed.
     pub(crate) fn open(&self, value: &[u8], now: Instant) -> Result<Session<T>, Reason> {
         let mut sealed_by = SealedBy::Unread;
-        let result = self.check_and_open(value, now, &mut sealed_by);
-        if let Err(reason) = result {
-            report::rejected(reason, sealed_by);
+        let mut result = self.check_and_open(value, now, &mut sealed_by);
+        // 9. What the application ended.
+        if let (Some(revoked), Ok(session)) = (&self.revoked, &result)
+            && revoked(session)
+        {
+            result = Err(Reason::Revoked);
+        }
+        match &result {
+            Ok(_) => report::opened(sealed_by),
+            Err(reason) => report::rejected(*reason, sealed_by),
         }
         result
     }
@@ -99,20 +106,14 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
         let value = match stamps.schema() {
             schema if schema > self.schema => return Err(Reason::NewerSchema),
             schema if upgraded => {
-                self.upgrades.get(&schema).ok_or(Reason::OldSchema)?(&text[data.clone()])?
+                self.upgrades.get(&schema).ok_or(Reason::OldSchema)?(&text[data.clone()])
             }
-            _ => payload::read(&text[data.clone()])?,
-        };
+            _ => payload::read(&text[data.clone()]),
+        }?;
         let (buffer, text) = envelope.into_plaintext();
         let data = text.start + data.start..text.start + data.end;
         let loaded = Loaded { buffer, data, own_timeouts: clocks.own, upgraded };
-        let session = Session::restored(value, id, clocks, now, self.policy, loaded);
-        // 9. What the application ended.
-        if self.revoked.as_ref().is_some_and(|revoked| revoked(&session)) {
-            return Err(Reason::Revoked);
-        }
-        report::opened(key_id);
-        Ok(session)
+        Ok(Session::restored(value, id, clocks, now, self.policy, loaded))
     }
 
     /// Session → payload without its padding, renewed at `now`.

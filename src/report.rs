@@ -13,7 +13,7 @@
 use crate::error::Reason;
 use crate::key::KeyId;
 
-/// What is known of the key of a rejected cookie.
+/// What is known of the key of a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SealedBy {
     /// The cookie was rejected before its key id was read.
@@ -21,6 +21,17 @@ pub(crate) enum SealedBy {
     /// Anybody can write any id into a cookie: those outside the ring do not become labels.
     Unknown(KeyId),
     Known(KeyId),
+}
+
+#[cfg(feature = "metrics")]
+impl SealedBy {
+    fn label(self) -> String {
+        match self {
+            SealedBy::Unread => "none".to_owned(),
+            SealedBy::Unknown(_) => "unknown".to_owned(),
+            SealedBy::Known(id) => id.to_string(),
+        }
+    }
 }
 
 #[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(unused_variables))]
@@ -33,22 +44,17 @@ pub(crate) fn rejected(reason: Reason, sealed_by: SealedBy) {
         }
     }
     #[cfg(feature = "metrics")]
-    {
-        let key_id = match sealed_by {
-            SealedBy::Unread => "none".to_owned(),
-            SealedBy::Unknown(_) => "unknown".to_owned(),
-            SealedBy::Known(id) => id.to_string(),
-        };
-        let reason = reason.as_str();
-        metrics::counter!("sealed_session_rejected_total", "reason" => reason, "key_id" => key_id)
-            .increment(1);
-    }
+    metrics::counter!(
+        "sealed_session_rejected_total",
+        "reason" => reason.as_str(), "key_id" => sealed_by.label()
+    )
+    .increment(1);
 }
 
 #[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
-pub(crate) fn opened(key_id: KeyId) {
+pub(crate) fn opened(sealed_by: SealedBy) {
     #[cfg(feature = "metrics")]
-    metrics::counter!("sealed_session_opened_total", "key_id" => key_id.to_string()).increment(1);
+    metrics::counter!("sealed_session_opened_total", "key_id" => sealed_by.label()).increment(1);
 }
 
 #[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
