@@ -5,11 +5,18 @@
 //! mean nothing and are part of the value. HTTP/2 clients may send several headers (RFC 9113
 //! §8.2.3).
 
+use http::header::{COOKIE, HeaderMap, HeaderValue};
 use memchr::memmem::Finder;
+use std::iter;
 
 /// Header bytes past this are not read. Browsers and servers stop far earlier (8 to 16 KiB are
 /// usual).
 const MOST_HEADER_BYTES: usize = 64 * 1024;
+
+/// The `Cookie` headers of a request.
+pub(crate) fn cookie_headers(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)
+}
 
 /// Finds the cookies of one name.
 pub(crate) struct CookieFinder {
@@ -41,12 +48,16 @@ impl CookieFinder {
 
     /// `whole` tells whether the last pair of `header` is all there; half a value is none.
     fn in_header<'h>(&self, header: &'h [u8], whole: bool) -> impl Iterator<Item = &'h [u8]> {
-        self.finder.find_iter(header).filter_map(move |at| {
-            let before = header[..at].trim_ascii_end();
-            if !matches!(before.last(), None | Some(b';')) {
+        let mut read = 0;
+        let places = iter::from_fn(move || {
+            let at = read + self.finder.find(&header[read..])?;
+            read = at + self.finder.needle().len();
+            Some((&header[..at], &header[read..]))
+        });
+        places.filter_map(move |(before, value)| {
+            if !matches!(before.trim_ascii_end().last(), None | Some(b';')) {
                 return None;
             }
-            let value = &header[at + self.finder.needle().len()..];
             match memchr::memchr(b';', value) {
                 Some(end) => Some(&value[..end]),
                 None => whole.then_some(value),
