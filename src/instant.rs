@@ -3,6 +3,7 @@
 //! `time::OffsetDateTime` is what users give and get. Inside, a moment is one number whose sums
 //! cannot overflow: it begins with at most 48 bits, and what is added to it has 32 bits of seconds.
 
+use std::time::{SystemTime, UNIX_EPOCH};
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 /// Milliseconds since the Unix epoch, never negative.
@@ -13,6 +14,11 @@ impl Instant {
     /// Far enough for a UUIDv7, whose time has 48 bits.
     const LAST: i64 = (1 << 48) - 1;
 
+    pub(crate) fn now() -> Instant {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Instant::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// A time before 1970 counts as 1970, one past the year 10,000 as that.
     pub(crate) fn from_time(time: OffsetDateTime) -> Instant {
         let ms = time.unix_timestamp() * 1000 + i64::from(time.millisecond());
@@ -20,7 +26,7 @@ impl Instant {
     }
 
     pub(crate) fn from_millis(ms: u64) -> Instant {
-        Instant((ms as i64).clamp(0, Self::LAST))
+        Instant(i64::try_from(ms).unwrap_or(i64::MAX).min(Self::LAST))
     }
 
     pub(crate) fn millis(self) -> u64 {
@@ -58,6 +64,17 @@ mod tests {
     fn a_time_before_1970_counts_as_1970() {
         assert_eq!(Instant::from_time(datetime!(1969-12-31 23:59 UTC)).millis(), 0);
         assert_eq!(Instant::from_time(PrimitiveDateTime::MIN.assume_utc()).millis(), 0);
+    }
+
+    #[test]
+    fn more_milliseconds_than_an_id_holds_are_cut() {
+        assert_eq!(Instant::from_millis(u64::MAX), Instant::from_millis((1 << 48) - 1));
+    }
+
+    #[test]
+    fn now_is_the_systems_clock_to_the_hour() {
+        let (a, b) = (Instant::from_time(OffsetDateTime::now_utc()), Instant::now());
+        assert!(a.seconds_since(b).max(b.seconds_since(a)) < 3600);
     }
 
     #[test]

@@ -8,9 +8,10 @@ use crate::key::KeyId;
 use crate::key_ring::KeyRing;
 use crate::pipeline::Inner;
 use crate::report::{self, SealedBy};
+use crate::request::cookie_headers;
 use crate::response;
 use crate::session::{Cookies, Origin, Session};
-use http::header::{COOKIE, HeaderMap, HeaderValue};
+use http::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::sync::Arc;
@@ -83,7 +84,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        self.load_at(headers, OffsetDateTime::now_utc())
+        *self.load_cookies(cookie_headers(headers), Instant::now())
     }
 
     /// [`load`](Sessions::load) with the time as an argument.
@@ -95,22 +96,22 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        self.load_cookies(headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes), now)
+        *self.load_cookies(cookie_headers(headers), Instant::from_time(now))
     }
 
-    /// [`load_at`](Sessions::load_at) for adapters whose framework has header types of its own.
+    /// [`load`](Sessions::load) for adapters. A session is as large as `T` and is handed on a dozen
+    /// times on its way through a framework, so there it lives in a box.
     pub(crate) fn load_cookies<'h>(
         &self,
         headers: impl Iterator<Item = &'h [u8]>,
-        now: OffsetDateTime,
-    ) -> Session<T>
+        now: Instant,
+    ) -> Box<Session<T>>
     where
         T: Default,
     {
-        let now = Instant::from_time(now);
         let mut seen = 0;
         let mut opened = 0;
-        let mut found: Option<Session<T>> = None;
+        let mut found: Option<Box<Session<T>>> = None;
         let mut ambiguous = false;
         let mut rejected: Option<Reason> = None;
 
@@ -121,7 +122,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
                 continue;
             }
             // 2. Each value → session, or the reason against it.
-            match self.inner.open(value, now) {
+            match self.inner.open(value, now).map(Box::new) {
                 Ok(session) => {
                     opened += 1;
                     // 3. Of two with one id, the later renewal wins.
@@ -156,7 +157,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
             (None, Some(reason)) => Origin::Rejected(reason),
             (None, None) => Origin::New,
         };
-        Session::fresh(T::default(), now, self.inner.policy, origin, cookies)
+        Box::new(Session::fresh(T::default(), now, self.inner.policy, origin, cookies))
     }
 
     /// Writes into the response what the browser must be told: usually nothing.
@@ -172,7 +173,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        self.save_at(session, headers, OffsetDateTime::now_utc())
+        self.save_borrowed(&session, headers, Instant::now())
     }
 
     /// [`save`](Sessions::save) with the time as an argument.
@@ -189,14 +190,23 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        let now = Instant::from_time(now);
+        self.save_borrowed(&session, headers, Instant::from_time(now))
+    }
+
+    /// [`save`](Sessions::save) for adapters, which drop the session where it stands.
+    pub(crate) fn save_borrowed(
+        &self,
+        session: &Session<T>,
+        headers: &mut HeaderMap,
+        now: Instant,
+    ) -> Result<Saved, EncodeError> {
         let changes = session.changes;
         let origin = *session.origin();
 
         // 1. Session → draft of its payload, if it could have changed and that matters.
         let ignored = changes.destroyed || (decision::is_kept(origin) && !changes.renewed);
         let draft =
-            if changes.touched && !ignored { Some(self.inner.draft(&session, now)?) } else { None };
+            if changes.touched && !ignored { Some(self.inner.draft(session, now)?) } else { None };
 
         // 2. Must it be written?
         let caching = response::caching(headers);
@@ -206,7 +216,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
             destroyed: changes.destroyed,
             renewed: changes.renewed,
             changed: session.stamps_changed()
-                || draft.as_ref().is_some_and(|draft| self.inner.differs(&session, draft)),
+                || draft.as_ref().is_some_and(|draft| self.inner.differs(session, draft)),
             renewal_due: session.is_upgraded()
                 || origin == Origin::Restored
                     && session.clocks.renewal_due(&self.inner.policy, now),
@@ -218,9 +228,9 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         // 3. Payload → cipher → envelope → Set-Cookie.
         let saved = match decision {
             Decision::Write => {
-                let draft = draft.map_or_else(|| self.inner.draft(&session, now), Ok)?;
+                let draft = draft.map_or_else(|| self.inner.draft(session, now), Ok)?;
                 let max_age = draft.clocks.seconds_left(&self.inner.policy, now);
-                let envelope = self.inner.seal(draft, &session, now)?;
+                let envelope = self.inner.seal(draft, session, now)?;
                 self.inner.writer.set(headers, max_age, &envelope);
                 Saved::Written
             }
@@ -260,7 +270,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     /// types that postcard cannot hold; [`Randomness`](EncodeError::Randomness) if the operating
     /// system gives none; [`NoSealingKey`](EncodeError::NoSealingKey) if no key seals at this time.
     pub fn encode(&self, session: &Session<T>) -> Result<String, EncodeError> {
-        self.encode_at(session, OffsetDateTime::now_utc())
+        self.seal(session, Instant::now())
     }
 
     /// [`encode`](Sessions::encode) with the time as an argument.
@@ -273,7 +283,10 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         session: &Session<T>,
         now: OffsetDateTime,
     ) -> Result<String, EncodeError> {
-        let now = Instant::from_time(now);
+        self.seal(session, Instant::from_time(now))
+    }
+
+    fn seal(&self, session: &Session<T>, now: Instant) -> Result<String, EncodeError> {
         // 1. Session → payload.
         let draft = self.inner.draft(session, now)?;
         // 2. Payload → cipher → envelope.
@@ -295,7 +308,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// Only if the application's own `upgrade` or `revoked` does.
     pub fn decode(&self, value: &str) -> Result<Session<T>, DecodeError> {
-        self.decode_at(value, OffsetDateTime::now_utc())
+        self.inner.open(value.as_bytes(), Instant::now()).map_err(DecodeError::new)
     }
 
     /// [`decode`](Sessions::decode) with the time as an argument.

@@ -87,7 +87,6 @@ use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use time::OffsetDateTime;
 
 impl<S, T, Body> Transform<S, ServiceRequest> for SessionMiddleware<T>
 where
@@ -220,10 +219,8 @@ where
     T: Serialize + DeserializeOwned + Default + 'static,
 {
     let desk = request.extensions().get::<Arc<Desk<T>>>().cloned();
-    desk.ok_or_else(SessionRejection::no_layer::<T>)?.lend(|sessions| {
-        let cookies = request.headers().get_all(actix::COOKIE).map(actix::HeaderValue::as_bytes);
-        sessions.load_cookies(cookies, OffsetDateTime::now_utc())
-    })
+    let cookies = request.headers().get_all(actix::COOKIE).map(actix::HeaderValue::as_bytes);
+    desk.ok_or_else(SessionRejection::no_layer::<T>)?.lend(cookies)
 }
 
 impl<T: Serialize + DeserializeOwned + Default + 'static> FromRequest for Session<T> {

@@ -1,6 +1,7 @@
 //! Who has the session now? Handlers borrow it from the middleware and give it back by dropping it.
 
 use crate::error::EncodeError;
+use crate::instant::Instant;
 use crate::report;
 use crate::response;
 use crate::sessions::Sessions;
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// changes are discarded.
 pub struct Session<T> {
     /// `None` only while it is being dropped.
-    session: Option<crate::Session<T>>,
+    session: Option<Box<crate::Session<T>>>,
     desk: Arc<Desk<T>>,
 }
 
@@ -77,7 +78,7 @@ enum State<T> {
     /// Nobody asked, so nothing was decrypted.
     Unread,
     Held,
-    Returned(crate::Session<T>),
+    Returned(Box<crate::Session<T>>),
     /// The holder panicked.
     Discarded,
     /// The response is on its way.
@@ -96,10 +97,10 @@ impl<T> Desk<T> {
 }
 
 impl<T: Serialize + DeserializeOwned + Default> Desk<T> {
-    /// Lends the session. `load` is called at the first time only.
-    pub(crate) fn lend(
+    /// Lends the session, which is looked for in these `Cookie` headers at the first time only.
+    pub(crate) fn lend<'h>(
         self: Arc<Self>,
-        load: impl FnOnce(&Sessions<T>) -> crate::Session<T>,
+        cookie_headers: impl Iterator<Item = &'h [u8]>,
     ) -> Result<Session<T>, SessionRejection> {
         let mut state = self.state();
         if matches!(*state, State::Held | State::Closed) {
@@ -107,11 +108,11 @@ impl<T: Serialize + DeserializeOwned + Default> Desk<T> {
         }
         let before = mem::replace(&mut *state, State::Held);
         drop(state);
-        // Should `load` panic in the application's hooks, dropping this loan says so.
+        // Should the application's hooks panic, dropping this loan says so.
         let mut loan = Session { session: None, desk: self };
         loan.session = Some(match before {
             State::Returned(session) => session,
-            _ => load(&loan.desk.sessions),
+            _ => loan.desk.sessions.load_cookies(cookie_headers, Instant::now()),
         });
         Ok(loan)
     }
@@ -130,7 +131,7 @@ impl<T: Serialize + DeserializeOwned + Default> Desk<T> {
 
 /// What is left to do for a response that depended on the session.
 pub(crate) enum Closing<'d, T> {
-    Returned(&'d Sessions<T>, crate::Session<T>),
+    Returned(&'d Sessions<T>, Box<crate::Session<T>>),
     Held,
     Discarded,
 }
@@ -141,7 +142,9 @@ impl<T: Serialize + DeserializeOwned + Default> Closing<'_, T> {
     pub(crate) fn save(self, headers: &mut HeaderMap) -> Result<(), EncodeError> {
         match self {
             Closing::Returned(sessions, session) => {
-                sessions.save(session, headers).inspect_err(report::save_failed)?;
+                sessions
+                    .save_borrowed(&session, headers, Instant::now())
+                    .inspect_err(report::save_failed)?;
             }
             Closing::Held => {
                 report::still_held(type_name::<T>());

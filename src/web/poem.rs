@@ -46,6 +46,7 @@ pub use super::loan::{Session, SessionRejection};
 pub use super::middleware::{Restored, SessionMiddleware};
 
 use super::loan::Desk;
+use crate::request::cookie_headers;
 use crate::response;
 use crate::sessions::Sessions;
 use ::poem::error::ResponseError;
@@ -118,7 +119,7 @@ where
 {
     let desk: Option<&Arc<Desk<T>>> = request.extensions().get();
     let desk = desk.ok_or_else(SessionRejection::no_layer::<T>)?;
-    Arc::clone(desk).lend(|sessions| sessions.load(request.headers()))
+    Arc::clone(desk).lend(cookie_headers(request.headers()))
 }
 
 impl<'r, T> FromRequest<'r> for Session<T>
