@@ -24,4 +24,5 @@ pub mod records;
 pub mod report;
 pub mod targets;
 pub mod variants;
+pub mod versions;
 pub mod xaes;

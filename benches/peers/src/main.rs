@@ -5,7 +5,7 @@ use std::{env, process::ExitCode, time::Instant};
 use peers::{
     alloc::Counting,
     harness::{Plan, measure},
-    line_up, report, targets,
+    line_up, report, targets, versions,
 };
 
 #[global_allocator]
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     let start = Instant::now();
     let contestants = line_up::contestants();
     let costs = measure(contestants, plan);
+    versions::print();
     report::print(&costs);
     targets::print(&costs);
     let Plan { rounds, batch } = plan;
