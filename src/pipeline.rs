@@ -50,6 +50,7 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
     /// Value → session, or the first check that it failed.
     pub(crate) fn open(&self, value: &[u8], now: Instant) -> Result<Session<T>, Reason> {
         let mut sealed_by = SealedBy::Unread;
+        // Steps 1 to 8 are below.
         let mut result = self.check_and_open(value, now, &mut sealed_by);
         // 9. What the application ended.
         if let (Some(revoked), Ok(session)) = (&self.revoked, &result)
