@@ -59,7 +59,7 @@ async fn home(
         return Ok(());
     }
     let sessions: &Sessions<Visit> =
-        depot.obtain().map_err(|_| StatusError::internal_server_error())?;
+        depot.get_typed().map_err(|_| StatusError::internal_server_error())?;
     let page =
         shared::page(sessions, &session).map_err(|_| StatusError::internal_server_error())?;
     let policy = shared::CONTENT_POLICY.parse().expect("visible characters");
