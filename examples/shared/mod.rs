@@ -77,8 +77,8 @@ fn keys() -> Result<KeyRing, KeyError> {
     }
     tracing::warn!(
         "SESSION_KEYS is not set: this process made a key for itself, so sessions will not outlive \
-         it. A key that lasts: export SESSION_KEYS=$(cargo run -q --example {} -- new-key)",
-        env!("CARGO_BIN_NAME")
+         it. A key that lasts: export SESSION_KEYS=$({} new-key)",
+        env::args().next().expect("a program has a name")
     );
     Ok(KeyRing::new(Key::generate()))
 }
