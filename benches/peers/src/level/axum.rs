@@ -78,6 +78,11 @@ async fn show<T: Record, V: Visit<T>>(visit: V) -> String {
     visit.read(print).await.unwrap_or_default()
 }
 
+/// With its layers applied once and not for each request, which is what `axum::serve` does first.
+pub fn as_served(router: Router) -> Router {
+    router.with_state(())
+}
+
 /// One request, from headers to response.
 pub fn call(router: &Router, path: &'static str, headers: &HeaderMap) -> Response {
     let mut request = Request::new(Body::empty());
@@ -101,6 +106,7 @@ pub fn contestants<T: Record>(peer: &'static str, router: Router) -> Vec<Contest
 
 /// As [`contestants`], for what has no session: the bare framework.
 pub fn unchecked<T: Record>(peer: &'static str, router: Router) -> Vec<Contestant> {
+    let router = as_served(router);
     let request = Rc::new(request_headers(seeded(&router).as_deref()));
     [("untouched", "/untouched"), ("read", "/read"), ("change", "/change")]
         .map(|(operation, path)| {

@@ -44,6 +44,7 @@ pub fn requests(
         let (oldest, all) = ring(keys);
         let pair = axum::seeded(&oldest).expect("the oldest key seals");
         let headers = request_headers(Some(&pair));
+        let all = axum::as_served(all);
         Contestant::new(id(peer, operation), move || {
             black_box(axum::call(&all, "/read", &headers));
         })
