@@ -39,6 +39,11 @@ struct StampsAfterId {
     schema: u32,
 }
 
+impl StampsAfterId {
+    /// Four varints of 32 bits and the byte of the `Option`.
+    const MOST_BYTES: usize = 4 * 5 + 1;
+}
+
 impl Stamps {
     pub(crate) fn new(id: Uuid, clocks: &Clocks, schema: u32) -> Stamps {
         let timeouts = clocks.own.map(|own| (own.idle, own.absolute));
@@ -95,18 +100,25 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reason> {
     }
 }
 
-/// Appends stamps, `T` and the end marker without padding to `out`. Returns where `T` stands.
+/// Appends stamps and `T`, without end marker and padding, to `out`. Returns where `T` stands.
 pub(crate) fn write<T: Serialize>(
     out: &mut Vec<u8>,
     stamps: &Stamps,
     data: &T,
 ) -> postcard::Result<Written> {
     out.extend_from_slice(&stamps.id);
-    append(out, &stamps.rest)?;
+    let mut space = [0; StampsAfterId::MOST_BYTES];
+    out.extend_from_slice(postcard::to_slice(&stamps.rest, &mut space)?);
     let start = out.len();
-    let len = append(out, data)?;
-    let data = start..start + len.min(MOST_BYTES);
-    Ok(Written { data, excess: len.saturating_sub(MOST_BYTES) })
+    // Mostly `out` has room enough; where not, again with all the room there can be.
+    let room = out.capacity() - start;
+    let mut len = write_into(out, room, data)?;
+    if len > room {
+        out.truncate(start);
+        len = write_into(out, MOST_BYTES, data)?;
+    }
+    let data = start..out.len();
+    Ok(Written { excess: len.saturating_sub(data.len()), data })
 }
 
 /// What [`write`] wrote.
@@ -143,27 +155,32 @@ pub(crate) fn growth(clocks: &Clocks) -> usize {
     WIDEST - bits.div_ceil(7).max(1) as usize
 }
 
-fn append<T: Serialize>(out: &mut Vec<u8>, value: &T) -> postcard::Result<usize> {
-    postcard::serialize_with_flavor(value, Capped { out, len: 0 })
-}
-
 /// More than the plaintext of any cookie.
 const MOST_BYTES: usize = 4096;
 
-/// Keeps [`MOST_BYTES`] and counts the rest, so that a list of millions costs no memory and
-/// still leads to an error that tells its size.
-struct Capped<'o> {
-    out: &'o mut Vec<u8>,
+/// Appends at most `room` bytes of `value`. Returns how many it has: a list of millions costs no
+/// memory and still leads to an error that tells its size.
+fn write_into<T: Serialize>(out: &mut Vec<u8>, room: usize, value: &T) -> postcard::Result<usize> {
+    let start = out.len();
+    out.resize(start + room, 0);
+    let len = postcard::serialize_with_flavor(value, Counted { out: &mut out[start..], len: 0 })?;
+    out.truncate(start + len.min(room));
+    Ok(len)
+}
+
+/// Writes what there is room for, and counts all.
+struct Counted<'o> {
+    out: &'o mut [u8],
     len: usize,
 }
 
-impl postcard::ser_flavors::Flavor for Capped<'_> {
+impl postcard::ser_flavors::Flavor for Counted<'_> {
     type Output = usize;
 
     #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        if self.len < MOST_BYTES {
-            self.out.push(byte);
+        if let Some(place) = self.out.get_mut(self.len) {
+            *place = byte;
         }
         self.len += 1;
         Ok(())
@@ -171,9 +188,11 @@ impl postcard::ser_flavors::Flavor for Capped<'_> {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        let room = MOST_BYTES.saturating_sub(self.len);
-        self.out.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        self.len += bytes.len();
+        let end = self.len + bytes.len();
+        if let Some(place) = self.out.get_mut(self.len..end) {
+            place.copy_from_slice(bytes);
+        }
+        self.len = end;
         Ok(())
     }
 
@@ -219,6 +238,20 @@ mod tests {
             let mut bad = good;
             bad.id[byte] = value;
             assert_eq!(bad.identity().unwrap_err(), Reason::Payload, "{byte} {value:#x}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_does_not_depend_on_the_room_there_was() {
+        let stamps = Stamps::new(new_id(Instant::from_millis(0), &[0; 10]), &clocks(300), 0);
+        let data = ("eight by", 300_u16, vec![7_u8; 20]);
+        let expected = [&stamps.id[..], &to_allocvec(&(stamps.rest, &data)).unwrap()].concat();
+        for room in 0..2 * expected.len() {
+            let mut out = Vec::with_capacity(room);
+            let written = write(&mut out, &stamps, &data).unwrap();
+            assert_eq!(out, expected, "{room}");
+            assert_eq!(out[written.data], to_allocvec(&data).unwrap(), "{room}");
+            assert_eq!(written.excess, 0, "{room}");
         }
     }
 
