@@ -22,6 +22,9 @@ const END: u8 = 0x80;
 /// The padding is at most 256, so there are at most this many zeros.
 const MOST_ZEROS: usize = 255;
 
+/// Bytes of a `u32` as a varint, at most.
+const WIDEST_NUMBER: usize = 5;
+
 /// What the library itself keeps about a session, in the order of the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamps {
@@ -40,8 +43,8 @@ struct StampsAfterId {
 }
 
 impl StampsAfterId {
-    /// Four varints of 32 bits and the byte of the `Option`.
-    const MOST_BYTES: usize = 4 * 5 + 1;
+    /// Four numbers and the byte of the `Option`.
+    const MOST_BYTES: usize = 4 * WIDEST_NUMBER + 1;
 }
 
 impl Stamps {
@@ -150,9 +153,8 @@ pub(crate) fn round_trips<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool
 
 /// How many more bytes the stamps can take after later renewals: `renewed` is a varint.
 pub(crate) fn growth(clocks: &Clocks) -> usize {
-    const WIDEST: usize = 5;
     let bits = u32::BITS - clocks.renewed.leading_zeros();
-    WIDEST - bits.div_ceil(7).max(1) as usize
+    WIDEST_NUMBER - bits.div_ceil(7).max(1) as usize
 }
 
 /// More than the plaintext of any cookie.

@@ -75,9 +75,7 @@ async fn run(short: bool) -> Result<Vec<String>> {
     let (people, counts, rotated) = visit_during(people, async {
         let rotated = rotate(&fleet)?;
         sleep(Duration::from_secs(1)).await;
-        fleet.kill_server(1)?;
-        sleep(Duration::from_secs(1)).await;
-        fleet.start_server(1)?;
+        restart(&mut fleet, 1).await?;
         sleep(UNTIL_ALL_RESEALED).await;
         Ok::<Value, Box<dyn Error>>(rotated)
     })
@@ -93,9 +91,7 @@ async fn run(short: bool) -> Result<Vec<String>> {
         sleep(Duration::from_secs(1)).await;
         fleet.start_server(2)?;
         sleep(Duration::from_secs(4)).await;
-        fleet.kill_server(1)?;
-        sleep(Duration::from_secs(1)).await;
-        fleet.start_server(1)?;
+        restart(&mut fleet, 1).await?;
         sleep(UNTIL_ALL_RESEALED).await;
         Ok::<Value, Box<dyn Error>>(rotated)
     })
@@ -130,6 +126,13 @@ async fn run(short: bool) -> Result<Vec<String>> {
     report.print(ended);
     report.compare_memory(&fleet, &memory);
     Ok(report.faults)
+}
+
+/// Kills a server and starts it a second later.
+async fn restart(fleet: &mut Fleet, place: usize) -> Result<()> {
+    fleet.kill_server(place)?;
+    sleep(Duration::from_secs(1)).await;
+    fleet.start_server(place)
 }
 
 fn rotate(fleet: &Fleet) -> Result<Value> {

@@ -168,8 +168,7 @@ impl KeySchedule {
         let gap = Duration::milliseconds(gap.min(Duration::SECOND).whole_milliseconds() as i64);
         let seals_from = later(from, gap)?;
         // The key before seals that much longer, so it must open that much longer.
-        let before = self.keys[..place].iter_mut().rfind(|dated| !dated.is_revoked());
-        if let Some(before) = before
+        if let Some(before) = self.sealed_before(place)
             && let Some(until) = before.opens_until()
         {
             *before = before.clone().open_until(later(until, gap)?);
@@ -187,12 +186,16 @@ impl KeySchedule {
     fn close_gap(&mut self, place: usize) {
         let next = self.keys[place..].iter().find(|dated| !dated.is_revoked());
         let Some(begun) = next.map(DatedKey::seals_from) else { return };
-        let before = self.keys[..place].iter_mut().rfind(|dated| !dated.is_revoked());
-        if let Some(before) = before
+        if let Some(before) = self.sealed_before(place)
             && before.opens_until().is_some_and(|until| until < begun)
         {
             *before = before.clone().open_until(begun);
         }
+    }
+
+    /// The key that sealed until the one at `place` did.
+    fn sealed_before(&mut self, place: usize) -> Option<&mut DatedKey> {
+        self.keys[..place].iter_mut().rfind(|dated| !dated.is_revoked())
     }
 
     /// Removes the keys that no longer open on any server whose clock is not more than a minute

@@ -79,7 +79,6 @@
 
 pub use super::tower::{Session, SessionLayer, SessionRejection};
 
-use crate::session::Origin;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -109,8 +108,7 @@ where
         parts: &mut Parts,
         _: &S,
     ) -> Result<Option<Self>, SessionRejection> {
-        let session = Self::from_parts(&parts.extensions, &parts.headers)?;
-        Ok((*session.origin() == Origin::Restored).then_some(session))
+        Ok(Self::from_parts(&parts.extensions, &parts.headers)?.if_restored())
     }
 }
 

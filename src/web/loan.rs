@@ -25,6 +25,14 @@ pub struct Session<T> {
     desk: Arc<Desk<T>>,
 }
 
+#[cfg(any(feature = "actix-web", feature = "axum", feature = "poem"))]
+impl<T> Session<T> {
+    /// Itself, if it came from a cookie that was accepted.
+    pub(crate) fn if_restored(self) -> Option<Session<T>> {
+        (*self.origin() == crate::Origin::Restored).then_some(self)
+    }
+}
+
 /// Why there is no session to be had. Both are mistakes in the program, so the message names the
 /// mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! What the adapters have in common whose frameworks speak of middleware.
 
 use super::loan::Session;
-use crate::session::Origin;
 use crate::sessions::Sessions;
 use std::fmt;
 
@@ -43,7 +42,6 @@ pub struct Restored<T>(pub Option<Session<T>>);
 
 impl<T> Restored<T> {
     pub(super) fn new(session: Session<T>) -> Restored<T> {
-        let is_restored = *session.origin() == Origin::Restored;
-        Restored(is_restored.then_some(session))
+        Restored(session.if_restored())
     }
 }
