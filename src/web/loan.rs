@@ -137,6 +137,19 @@ impl<T: Serialize + DeserializeOwned + Default> Desk<T> {
     }
 }
 
+#[cfg(any(feature = "poem", feature = "tower"))]
+impl<T: Serialize + DeserializeOwned + Default + Send + 'static> Session<T> {
+    /// The session of the request with these extensions, where the middleware has left its desk,
+    /// and these headers.
+    pub(crate) fn lent(
+        extensions: &http::Extensions,
+        headers: &HeaderMap,
+    ) -> Result<Session<T>, SessionRejection> {
+        let desk: &Arc<Desk<T>> = extensions.get().ok_or_else(SessionRejection::no_layer::<T>)?;
+        Arc::clone(desk).lend(crate::request::cookie_headers(headers))
+    }
+}
+
 /// What is left to do for a response that depended on the session.
 pub(crate) enum Closing<'d, T> {
     Returned(&'d Sessions<T>, Box<crate::Session<T>>),

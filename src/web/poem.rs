@@ -46,7 +46,6 @@ pub use super::loan::{Session, SessionRejection};
 pub use super::middleware::{Restored, SessionMiddleware};
 
 use super::loan::Desk;
-use crate::request::cookie_headers;
 use crate::response;
 use crate::sessions::Sessions;
 use ::poem::error::ResponseError;
@@ -117,9 +116,7 @@ fn lend<T>(request: &Request) -> Result<Session<T>, SessionRejection>
 where
     T: Serialize + DeserializeOwned + Default + Send + 'static,
 {
-    let desk: Option<&Arc<Desk<T>>> = request.extensions().get();
-    let desk = desk.ok_or_else(SessionRejection::no_layer::<T>)?;
-    Arc::clone(desk).lend(cookie_headers(request.headers()))
+    Session::lent(request.extensions(), request.headers())
 }
 
 impl<'r, T> FromRequest<'r> for Session<T>

@@ -31,7 +31,6 @@
 pub use super::loan::{Session, SessionRejection};
 
 use super::loan::Desk;
-use crate::request::cookie_headers;
 use crate::response;
 use crate::sessions::Sessions;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
@@ -176,7 +175,6 @@ impl<T: Serialize + DeserializeOwned + Default + Send + 'static> Session<T> {
         extensions: &Extensions,
         headers: &HeaderMap,
     ) -> Result<Session<T>, SessionRejection> {
-        let desk: &Arc<Desk<T>> = extensions.get().ok_or_else(SessionRejection::no_layer::<T>)?;
-        Arc::clone(desk).lend(cookie_headers(headers))
+        Session::lent(extensions, headers)
     }
 }
