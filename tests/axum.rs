@@ -329,7 +329,9 @@ async fn every_rejection_looks_the_same_from_outside() {
     let app = route(async |session: Session<Visit>| session.page_views.to_string());
     let app = app.layer(fixture.layer());
     let good = fixture.cookie(7);
-    let tampered = format!("{}A", &good[..good.len() - 1]);
+    // One of sixteen cookies ends with an A already.
+    let last = if good.ends_with('A') { 'E' } else { 'A' };
+    let tampered = format!("{}{last}", &good[..good.len() - 1]);
     let mut answers = Vec::new();
     for cookie in ["__Host-session=junk", &tampered, &good[..good.len() - 9]] {
         let response = call(app.clone(), Some(cookie)).await;
