@@ -4,14 +4,14 @@
 //! The same steps as when a server opens it, but without the application's type: what is inside the
 //! data stays inside.
 
-use crate::envelope::{Binding, Envelope, Parts};
-use crate::error::Reason;
-use crate::instant::Instant;
-use crate::key::KeyId;
-use crate::key_ring::{KeyRing, KeyState, Opening};
-use crate::payload;
-use crate::pipeline::COOKIE_LIMIT;
-use crate::timeouts::{Policy, Timeouts};
+use crate::keys::id::KeyId;
+use crate::keys::ring::{KeyRing, KeyState, Opening};
+use crate::rules::reason::Reason;
+use crate::rules::timeouts::{Policy, Timeouts};
+use crate::timestamp::Timestamp;
+use crate::wire::codec::COOKIE_LIMIT;
+use crate::wire::envelope::{Binding, Envelope, Parts};
+use crate::wire::plaintext;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -63,7 +63,7 @@ pub struct Opened {
     pub idle_deadline: OffsetDateTime,
     /// When it ends whatever happens.
     pub absolute_deadline: OffsetDateTime,
-    /// The application's schema, as in [`version`](crate::SessionsBuilder::version).
+    /// The application's schema, as in [`schema_version`](crate::SessionsBuilder::schema_version).
     pub schema: u32,
     /// How many bytes the application's data has.
     pub data_len: usize,
@@ -121,7 +121,7 @@ impl Inspection {
         let Some(ring) = &server.keys else { return Ok(()) };
         let state = ring.states_at(now).into_iter().find(|(id, _)| *id == key_id);
         self.key_state = state.map(|(_, state)| state);
-        let instant = Instant::from_time(now);
+        let instant = Timestamp::from_time(now);
         let cipher = match ring.opening(key_id, instant) {
             Opening::With(cipher) => cipher,
             Opening::Retired => return Err(Reason::RetiredKey),
@@ -130,7 +130,7 @@ impl Inspection {
         // 3. Ciphertext → stamps.
         let Parts { associated, nonce, text, tag } = envelope.parts();
         cipher.open(nonce, associated, text, tag).map_err(|_| Reason::Forged)?;
-        let (stamps, data) = payload::split(text)?;
+        let (stamps, data) = plaintext::split(text)?;
         let (id, clocks) = stamps.identity()?;
         let policy = server.policy();
         let (idle, absolute) = clocks.deadlines(&policy, instant);

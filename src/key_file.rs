@@ -30,7 +30,7 @@ pub use rotation::{Revoked, Rotated, Rotation};
 pub use schedule::KeySchedule;
 pub use watch::KeyWatch;
 
-use crate::key_ring::KeyRing;
+use crate::keys::ring::KeyRing;
 use disk::{Lock, Readers};
 use std::path::Path;
 use time::{Duration, OffsetDateTime};

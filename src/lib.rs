@@ -59,7 +59,7 @@
 //!
 //! The data is written with postcard, which is short and fast because it does not describe itself.
 //! So the order of fields is the format: after a change of `T`, raise
-//! [`version`](SessionsBuilder::version) and give the old type to
+//! [`schema_version`](SessionsBuilder::schema_version) and give the old type to
 //! [`upgrade`](SessionsBuilder::upgrade). And some of serde's attributes do not work:
 //! `skip_serializing_if`, `flatten`, `untagged`, internally and adjacently tagged enums, and
 //! `serde_json::Value`. [`build`](SessionsBuilder::build) tries `T::default()`, and with debug
@@ -96,52 +96,48 @@
 //! visitor, the last wins. The repository's `docs/security.md` has the whole list, `docs/format.md`
 //! the bytes, `docs/design.md` the reasons.
 
-mod bounds;
-mod builder;
-mod checks;
-mod cipher;
-mod decision;
-mod envelope;
+#[cfg(feature = "_adapter")]
+mod adapters;
+mod config;
 mod error;
-#[cfg(feature = "cli")]
+mod headers;
+#[cfg(feature = "inspect")]
 pub mod inspect;
-mod instant;
-mod key;
 #[cfg(feature = "key-file")]
 pub mod key_file;
-mod key_ring;
-mod payload;
-mod pipeline;
-#[cfg(feature = "private-jar")]
-mod private_jar;
+mod keys;
 mod random;
-mod report;
-mod request;
-mod response;
+mod rules;
 mod session;
 mod sessions;
-mod timeouts;
-#[cfg(any(feature = "actix-web", feature = "poem", feature = "tower"))]
-mod web;
+mod telemetry;
+mod timestamp;
+mod wire;
 
-pub use builder::SessionsBuilder;
+pub use http;
+pub use time;
+
+#[cfg(feature = "actix-web")]
+pub use adapters::actix_web;
+#[cfg(feature = "axum")]
+pub use adapters::axum;
+#[cfg(feature = "poem")]
+pub use adapters::poem;
+#[cfg(feature = "tower")]
+pub use adapters::tower;
+pub use config::builder::SessionsBuilder;
 pub use cookie::SameSite;
-pub use error::{ConfigError, DecodeError, EncodeError, KeyError, Reason};
-pub use key::{Key, KeyId};
+pub use error::{ConfigError, DecodeError, EncodeError};
 #[cfg(feature = "key-file")]
 pub use key_file::KeyFile;
-pub use key_ring::{DatedKey, KeyRing, KeyState};
-pub use pipeline::COOKIE_LIMIT;
+pub use keys::error::KeyError;
+pub use keys::id::KeyId;
+pub use keys::key::Key;
+pub use keys::ring::{DatedKey, KeyRing, KeyState};
+pub use rules::reason::Reason;
 pub use session::{Origin, Session};
 pub use sessions::{Saved, Sessions};
-#[cfg(feature = "actix-web")]
-pub use web::actix_web;
-#[cfg(feature = "axum")]
-pub use web::axum;
-#[cfg(feature = "poem")]
-pub use web::poem;
-#[cfg(feature = "tower")]
-pub use web::tower;
+pub use wire::codec::COOKIE_LIMIT;
 
 /// The programs of the README, compiled and run as they stand there.
 #[cfg(all(doctest, feature = "axum"))]

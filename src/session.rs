@@ -1,10 +1,10 @@
 //! What a handler holds: its data, the session's id and age, and what to do with it.
 
-use crate::error::Reason;
-use crate::instant::Instant;
-use crate::payload;
 use crate::random::{self, NoRandomness};
-use crate::timeouts::{Clocks, Policy, Timeouts};
+use crate::rules::reason::Reason;
+use crate::rules::timeouts::{Clocks, Policy, Timeouts};
+use crate::timestamp::Timestamp;
+use crate::wire::plaintext;
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
 use time::{Duration, OffsetDateTime};
@@ -30,7 +30,7 @@ pub struct Session<T> {
     pub(crate) id: Uuid,
     pub(crate) clocks: Clocks,
     /// When it was loaded or made.
-    pub(crate) now: Instant,
+    pub(crate) now: Timestamp,
     /// What the deadlines that a handler asks for are computed with.
     policy: Policy,
     origin: Origin,
@@ -89,7 +89,7 @@ impl<T> Session<T> {
 
     /// A session that starts at `now` (kept in milliseconds) and was in no cookie yet.
     pub fn new_at(data: T, now: OffsetDateTime) -> Session<T> {
-        let now = Instant::from_time(now);
+        let now = Timestamp::from_time(now);
         let mut session = Session::fresh(data, now, Policy::default(), Origin::New, Cookies::None);
         session.changes.touched = true;
         session
@@ -98,7 +98,7 @@ impl<T> Session<T> {
     /// The session of a visitor who has none that can be used.
     pub(crate) fn fresh(
         data: T,
-        now: Instant,
+        now: Timestamp,
         policy: Policy,
         origin: Origin,
         cookies: Cookies,
@@ -123,7 +123,7 @@ impl<T> Session<T> {
         data: T,
         id: Uuid,
         clocks: Clocks,
-        now: Instant,
+        now: Timestamp,
         policy: Policy,
         loaded: Loaded,
     ) -> Session<T> {
@@ -142,9 +142,9 @@ impl<T> Session<T> {
 
     /// An id that begins with the time of creation. Where randomness fails the session is left
     /// without one, and must not be sealed.
-    fn draw_id(&mut self, created: Instant) {
+    fn draw_id(&mut self, created: Timestamp) {
         match random::bytes() {
-            Ok(random) => self.id = payload::new_id(created, &random),
+            Ok(random) => self.id = plaintext::new_id(created, &random),
             Err(NoRandomness) => self.id = Uuid::nil(),
         }
     }
@@ -176,8 +176,8 @@ impl<T> Session<T> {
     }
 
     /// Whether it is new, came from a cookie, or takes the place of one that was not accepted.
-    pub fn origin(&self) -> &Origin {
-        &self.origin
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// A new id and fresh clocks: call this at sign-in, so that a session planted before it does

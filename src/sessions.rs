@@ -1,16 +1,17 @@
 //! `Sessions<T>`: `load`, `save`, `encode`, `decode`: the two numbered pipelines, nothing else.
 
-use crate::builder::SessionsBuilder;
-use crate::decision::{self, Decision, Facts};
-use crate::error::{DecodeError, EncodeError, Reason};
-use crate::instant::Instant;
-use crate::key::KeyId;
-use crate::key_ring::KeyRing;
-use crate::pipeline::Inner;
-use crate::report::{self, SealedBy};
-use crate::request::cookie_headers;
-use crate::response;
+use crate::config::builder::SessionsBuilder;
+use crate::error::{DecodeError, EncodeError};
+use crate::headers::caching;
+use crate::headers::cookie::cookie_headers;
+use crate::keys::id::KeyId;
+use crate::keys::ring::KeyRing;
+use crate::rules::decision::{self, Decision, Facts};
+use crate::rules::reason::Reason;
 use crate::session::{Cookies, Origin, Session};
+use crate::telemetry::{self, SealedBy};
+use crate::timestamp::Timestamp;
+use crate::wire::codec::Inner;
 use http::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
@@ -20,7 +21,7 @@ use time::OffsetDateTime;
 
 /// Of the cookies of our name in one request, so many reach the cipher at most: work is bounded,
 /// and three planted ones do not hide ours.
-const MOST_OPENED: usize = 4;
+const MAX_OPENED: usize = 4;
 
 /// Seals sessions into cookies and opens them again: the one object an application needs.
 ///
@@ -84,7 +85,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        *self.load_cookies(cookie_headers(headers), Instant::now())
+        *self.load_cookies(cookie_headers(headers), Timestamp::now())
     }
 
     /// [`load`](Sessions::load) with the time as an argument.
@@ -96,7 +97,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        *self.load_cookies(cookie_headers(headers), Instant::from_time(now))
+        *self.load_cookies(cookie_headers(headers), Timestamp::from_time(now))
     }
 
     /// [`load`](Sessions::load) for adapters. A session is as large as `T` and is handed on a dozen
@@ -104,7 +105,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     pub(crate) fn load_cookies<'h>(
         &self,
         headers: impl Iterator<Item = &'h [u8]>,
-        now: Instant,
+        now: Timestamp,
     ) -> Box<Session<T>>
     where
         T: Default,
@@ -118,7 +119,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         // 1. Cookie headers → candidate values.
         for value in self.inner.finder.values(headers) {
             seen += 1;
-            if opened == MOST_OPENED {
+            if opened == MAX_OPENED {
                 continue;
             }
             // 2. Each value → session, or the reason against it.
@@ -151,7 +152,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
                 return session;
             }
             (Some(_), _) => {
-                report::rejected(Reason::Ambiguous, SealedBy::Unread);
+                telemetry::rejected(Reason::Ambiguous, SealedBy::Unread);
                 Origin::Rejected(Reason::Ambiguous)
             }
             (None, Some(reason)) => Origin::Rejected(reason),
@@ -173,7 +174,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        self.save_borrowed(&session, headers, Instant::now())
+        self.save_borrowed(&session, headers, Timestamp::now())
     }
 
     /// [`save`](Sessions::save) with the time as an argument.
@@ -190,7 +191,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        self.save_borrowed(&session, headers, Instant::from_time(now))
+        self.save_borrowed(&session, headers, Timestamp::from_time(now))
     }
 
     /// [`save`](Sessions::save) for adapters, which drop the session where it stands.
@@ -198,10 +199,10 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         &self,
         session: &Session<T>,
         headers: &mut HeaderMap,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Saved, EncodeError> {
         let changes = session.changes;
-        let origin = *session.origin();
+        let origin = session.origin();
 
         // 1. Session → draft of its payload, if it could have changed and that matters.
         let ignored = changes.destroyed || (decision::is_kept(origin) && !changes.renewed);
@@ -209,7 +210,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
             if changes.touched && !ignored { Some(self.inner.draft(session, now)?) } else { None };
 
         // 2. Must it be written?
-        let caching = response::caching(headers);
+        let caching = caching::caching(headers);
         let decision = Facts {
             origin,
             cookies: session.cookies,
@@ -244,10 +245,10 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
 
         // 4. Whatever was said, no cache may hand it to somebody else.
         match saved {
-            Saved::Written | Saved::Removed => response::keep_private(headers, caching),
-            Saved::Unchanged | Saved::Deferred => response::mark_read(headers, caching),
+            Saved::Written | Saved::Removed => caching::keep_private(headers, caching),
+            Saved::Unchanged | Saved::Deferred => caching::mark_read(headers, caching),
         }
-        response::vary_by_cookie(headers);
+        caching::vary_by_cookie(headers);
         Ok(saved)
     }
 
@@ -270,7 +271,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     /// types that postcard cannot hold; [`Randomness`](EncodeError::Randomness) if the operating
     /// system gives none; [`NoSealingKey`](EncodeError::NoSealingKey) if no key seals at this time.
     pub fn encode(&self, session: &Session<T>) -> Result<String, EncodeError> {
-        self.seal(session, Instant::now())
+        self.seal(session, Timestamp::now())
     }
 
     /// [`encode`](Sessions::encode) with the time as an argument.
@@ -283,10 +284,10 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         session: &Session<T>,
         now: OffsetDateTime,
     ) -> Result<String, EncodeError> {
-        self.seal(session, Instant::from_time(now))
+        self.seal(session, Timestamp::from_time(now))
     }
 
-    fn seal(&self, session: &Session<T>, now: Instant) -> Result<String, EncodeError> {
+    fn seal(&self, session: &Session<T>, now: Timestamp) -> Result<String, EncodeError> {
         // 1. Session → payload.
         let draft = self.inner.draft(session, now)?;
         // 2. Payload → cipher → envelope.
@@ -308,7 +309,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// Only if the application's own `upgrade` or `revoked` does.
     pub fn decode(&self, value: &str) -> Result<Session<T>, DecodeError> {
-        self.inner.open(value.as_bytes(), Instant::now()).map_err(DecodeError::new)
+        self.inner.open(value.as_bytes(), Timestamp::now()).map_err(DecodeError::new)
     }
 
     /// [`decode`](Sessions::decode) with the time as an argument.
@@ -321,7 +322,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// Only if the application's own `upgrade` or `revoked` does.
     pub fn decode_at(&self, value: &str, now: OffsetDateTime) -> Result<Session<T>, DecodeError> {
-        self.inner.open(value.as_bytes(), Instant::from_time(now)).map_err(DecodeError::new)
+        self.inner.open(value.as_bytes(), Timestamp::from_time(now)).map_err(DecodeError::new)
     }
 
     /// Swaps the keys while serving: for all clones, from the next cookie on, without a lock.
@@ -350,13 +351,13 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
 
     /// [`sealing_key`](Sessions::sealing_key) with the time as an argument.
     pub fn sealing_key_at(&self, now: OffsetDateTime) -> Option<KeyId> {
-        self.inner.ring.load().sealing(Instant::from_time(now)).map(|(id, _)| id)
+        self.inner.ring.load().sealing(Timestamp::from_time(now)).map(|(id, _)| id)
     }
 
     /// Refuses every session created before `time`, for all clones: the end of what the holder of a
     /// leaked key could forge. It never moves back.
     pub fn reject_created_before(&self, time: OffsetDateTime) {
-        let time = Instant::from_time(time).millis();
+        let time = Timestamp::from_time(time).millis();
         self.inner.reject_created_before.fetch_max(time, Ordering::Relaxed);
     }
 }

@@ -154,9 +154,9 @@ fn rotate_writes_both_dates() {
              The key {old_id} opens until 2026-11-21T20:12:00Z; `keys prune` removes it after that.\n"
         )
     );
-    assert_eq!(new.seals_from(), NOW + Duration::minutes(10));
+    assert_eq!(new.seal_from(), NOW + Duration::minutes(10));
     let drain = Duration::hours(8) + Duration::seconds(60) + Duration::seconds(30) * 2;
-    assert_eq!(old.opens_until(), Some(new.seals_from() + drain));
+    assert_eq!(old.open_until(), Some(new.seal_from() + drain));
     assert_eq!(schedule.generation(), 2);
 }
 
@@ -392,7 +392,7 @@ fn lengths_that_are_none_are_refused() {
         folder.refuses(&["keys", "rotate", "keys.toml", &format!("--after={length}")]);
     }
     folder.says(&["keys", "rotate", "keys.toml", "--after", "1h30m"]);
-    assert_eq!(folder.keys().keys()[1].seals_from(), NOW + Duration::minutes(90));
+    assert_eq!(folder.keys().keys()[1].seal_from(), NOW + Duration::minutes(90));
 }
 
 #[test]

@@ -15,9 +15,9 @@ fn a_file_says_generation_keys_and_dates() {
     assert_eq!(schedule.reject_created_before(), Some(datetime!(2026-11-01 00:00 UTC)));
     let [first, second] = schedule.keys() else { panic!("two keys") };
     assert_eq!((first.id(), second.id()), (key(1).id(), key(2).id()));
-    assert_eq!(first.seals_from(), datetime!(2026-10-21 00:00 UTC));
-    assert_eq!(first.opens_until(), Some(datetime!(2026-11-21 09:00 UTC)));
-    assert_eq!(second.opens_until(), None);
+    assert_eq!(first.seal_from(), datetime!(2026-10-21 00:00 UTC));
+    assert_eq!(first.open_until(), Some(datetime!(2026-11-21 09:00 UTC)));
+    assert_eq!(second.open_until(), None);
     assert!(!first.is_revoked());
     assert_eq!(
         schedule.key_ring().states_at(NOW),

@@ -213,7 +213,7 @@ proptest! {
             request.append(COOKIE, ours);
         }
         let session = sessions::<Profile>().load_at(&request, NOW);
-        prop_assert_ne!(*session.origin(), Origin::Restored);
+        prop_assert_ne!(session.origin(), Origin::Restored);
         prop_assert_eq!(&*session, &Profile::default());
     }
 

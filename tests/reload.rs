@@ -221,7 +221,7 @@ fn each_of_a_thousand_keys_opens_what_it_sealed() {
     };
     let dated = (0..KEYS).map(|number| {
         let key = DatedKey::new(numbered(number), NOW + Duration::minutes(number.into()));
-        if number + 1 < KEYS { key.open_until(NOW + Duration::DAY) } else { key }
+        if number + 1 < KEYS { key.with_open_until(NOW + Duration::DAY) } else { key }
     });
     let sessions = sessions(KeyRing::schedule(dated).unwrap());
     let now = NOW + Duration::minutes(KEYS.into());

@@ -40,14 +40,14 @@ fn a_rotation_writes_both_dates_and_raises_the_generation() {
     let mut schedule = one_key();
     let rotated = schedule.rotate(key(2), &ROTATION, NOW).unwrap();
     // now + after
-    assert_eq!(rotated.seals_from, datetime!(2026-11-21 12:10 UTC));
+    assert_eq!(rotated.seal_from, datetime!(2026-11-21 12:10 UTC));
     // + 8 h + 60 s + 2 × 30 s
-    assert_eq!(rotated.opens_until, datetime!(2026-11-21 20:12 UTC));
+    assert_eq!(rotated.open_until, datetime!(2026-11-21 20:12 UTC));
     assert_eq!((rotated.new, rotated.old), (key(2).id(), key(1).id()));
     assert_eq!(schedule.generation(), 2);
     let again = parse(&schedule.to_text());
-    assert_eq!(again.keys()[0].opens_until(), Some(rotated.opens_until));
-    assert_eq!(again.keys()[1].seals_from(), rotated.seals_from);
+    assert_eq!(again.keys()[0].open_until(), Some(rotated.open_until));
+    assert_eq!(again.keys()[1].seal_from(), rotated.seal_from);
 }
 
 #[test]
@@ -99,9 +99,9 @@ fn two_rotations_in_one_second_give_two_keys_in_turn() {
     let first = schedule.rotate(key(2), &ROTATION, NOW).unwrap();
     let second = schedule.rotate(key(3), &ROTATION, NOW).unwrap();
     assert_eq!(second.old, first.new);
-    assert_eq!(second.seals_from, first.seals_from + Duration::SECOND);
+    assert_eq!(second.seal_from, first.seal_from + Duration::SECOND);
     assert_eq!(ids(&schedule), [key(1).id(), key(2).id(), key(3).id()]);
-    assert_eq!(schedule.keys()[0].opens_until(), Some(first.opens_until), "as the first said");
+    assert_eq!(schedule.keys()[0].open_until(), Some(first.open_until), "as the first said");
 }
 
 #[test]
@@ -139,14 +139,14 @@ fn a_revoked_active_key_is_replaced_at_once_and_what_it_forged_ends() {
 fn a_key_revoked_between_its_neighbours_is_replaced_in_its_place() {
     let mut schedule = one_key();
     let first = schedule.rotate(key(2), &ROTATION, NOW).unwrap();
-    let later = first.seals_from + Duration::minutes(5);
+    let later = first.seal_from + Duration::minutes(5);
     let second = schedule.rotate(key(3), &ROTATION, later).unwrap();
     let revoked = schedule.revoke(key(2).id(), key(4), Duration::minutes(2), later).unwrap();
     assert_eq!(revoked.replacement, Some(key(4).id()));
     assert_eq!(ids(&schedule), [1, 2, 4, 3].map(|seed| key(seed).id()));
-    assert_eq!(schedule.keys()[2].opens_until(), Some(second.opens_until));
+    assert_eq!(schedule.keys()[2].open_until(), Some(second.open_until));
     assert_eq!(state(&schedule, key(4), later), KeyState::Active);
-    assert_eq!(state(&schedule, key(3), second.seals_from), KeyState::Active);
+    assert_eq!(state(&schedule, key(3), second.seal_from), KeyState::Active);
     parse(&schedule.to_text());
 }
 
@@ -158,17 +158,17 @@ fn a_published_key_that_is_revoked_is_replaced_for_its_day_and_the_one_before_op
     let revoked = schedule.revoke(key(2).id(), key(3), Duration::minutes(2), NOW).unwrap();
     assert_eq!(revoked.replacement, Some(key(3).id()));
     assert_eq!(state(&schedule, key(1), NOW), KeyState::Active);
-    assert_eq!(state(&schedule, key(1), rotated.seals_from), KeyState::Active);
-    assert_eq!(state(&schedule, key(3), rotated.seals_from + Duration::SECOND), KeyState::Active);
-    let opens_until = schedule.keys()[0].opens_until();
-    assert_eq!(opens_until, Some(rotated.opens_until + Duration::SECOND));
+    assert_eq!(state(&schedule, key(1), rotated.seal_from), KeyState::Active);
+    assert_eq!(state(&schedule, key(3), rotated.seal_from + Duration::SECOND), KeyState::Active);
+    let open_until = schedule.keys()[0].open_until();
+    assert_eq!(open_until, Some(rotated.open_until + Duration::SECOND));
 }
 
 #[test]
 fn a_draining_key_that_is_revoked_needs_no_replacement() {
     let mut schedule = one_key();
     let rotated = schedule.rotate(key(2), &ROTATION, NOW).unwrap();
-    let later = rotated.seals_from + Duration::SECOND;
+    let later = rotated.seal_from + Duration::SECOND;
     let revoked = schedule.revoke(key(1).id(), key(3), Duration::minutes(2), later).unwrap();
     assert_eq!(revoked.replacement, None);
     assert_eq!(ids(&schedule), [key(1).id(), key(2).id()]);
@@ -179,9 +179,9 @@ fn a_draining_key_that_is_revoked_needs_no_replacement() {
 fn a_draining_key_can_be_revoked_when_the_one_before_has_ended_long_ago() {
     let mut schedule = one_key();
     let first = schedule.rotate(key(2), &ROTATION, NOW).unwrap();
-    let later = first.opens_until + Duration::DAY;
+    let later = first.open_until + Duration::DAY;
     let second = schedule.rotate(key(3), &ROTATION, later).unwrap();
-    let draining = second.seals_from + Duration::SECOND;
+    let draining = second.seal_from + Duration::SECOND;
     schedule.revoke(key(2).id(), key(4), Duration::ZERO, draining).unwrap();
     assert_eq!(state(&schedule, key(1), draining), KeyState::Retired);
     assert_eq!(state(&schedule, key(3), draining), KeyState::Active);
@@ -250,9 +250,9 @@ fn pruning_removes_what_no_longer_opens_anywhere() {
     let mut schedule = one_key();
     let rotated = schedule.rotate(key(2), &ROTATION, NOW).unwrap();
     let generation = schedule.generation();
-    assert_eq!(schedule.prune(rotated.opens_until + Duration::seconds(59)).unwrap(), []);
+    assert_eq!(schedule.prune(rotated.open_until + Duration::seconds(59)).unwrap(), []);
     assert_eq!(schedule.generation(), generation, "nothing was changed");
-    let gone = schedule.prune(rotated.opens_until + Duration::MINUTE).unwrap();
+    let gone = schedule.prune(rotated.open_until + Duration::MINUTE).unwrap();
     assert_eq!(gone, [key(1).id()]);
     assert_eq!(schedule.generation(), generation + 1);
     assert_eq!(ids(&schedule), [key(2).id()]);

@@ -45,7 +45,7 @@ fn cache_control(response: &HeaderMap) -> Vec<&str> {
 /// What the browser would send back.
 fn reload(response: &HeaderMap, now: OffsetDateTime) -> Session<Visit> {
     let session = load(set_cookie(response).value(), now);
-    assert_eq!(*session.origin(), Origin::Restored);
+    assert_eq!(session.origin(), Origin::Restored);
     session
 }
 
@@ -105,7 +105,7 @@ fn insecure_for_development_drops_secure_and_the_prefix() {
     let cookie = set_cookie(&response);
     assert_eq!((cookie.name(), cookie.secure()), ("session", None));
     let back = sessions.load_at(&request([format!("session={}", cookie.value())]), NOW);
-    assert_eq!(*back.origin(), Origin::Restored);
+    assert_eq!(back.origin(), Origin::Restored);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn destroying_works_though_the_data_is_too_large_to_write() {
 #[test]
 fn a_newer_schema_is_kept_even_when_the_handler_changes_the_session() {
     let mut session = load(&sealed(Stamps { schema: 1, ..created(NOW) }, b"whatever"), NOW);
-    assert_eq!(*session.origin(), Origin::Rejected(Reason::NewerSchema));
+    assert_eq!(session.origin(), Origin::Rejected(Reason::NewerSchema));
     session.page_views = 1;
     session.rotate_id();
     let (saved, response) = save(session, NOW);
@@ -345,9 +345,9 @@ fn a_session_used_every_29_minutes_lives_until_its_absolute_deadline() {
         value = set_cookie(&response).value().to_owned();
     }
     let session = load(&value, NOW + ABSOLUTE - SECOND);
-    assert_eq!(*session.origin(), Origin::Restored);
+    assert_eq!(session.origin(), Origin::Restored);
     let session = load(&value, NOW + ABSOLUTE);
-    assert_eq!(*session.origin(), Origin::Rejected(Reason::AbsoluteTimeout));
+    assert_eq!(session.origin(), Origin::Rejected(Reason::AbsoluteTimeout));
 }
 
 #[test]
@@ -530,8 +530,11 @@ fn a_session_under_an_old_key_is_resealed_at_its_next_write_only() {
 fn an_upgraded_session_is_written_in_the_new_schema() {
     #[derive(serde::Deserialize)]
     struct Before(u8);
-    let sessions: Sessions<Visit> =
-        builder().version(1).upgrade(0, |old: Before| visit(old.0.into(), "bob")).build().unwrap();
+    let sessions: Sessions<Visit> = builder()
+        .schema_version(1)
+        .upgrade(0, |old: Before| visit(old.0.into(), "bob"))
+        .build()
+        .unwrap();
     let session = sessions.load_at(&request_with(&sealed(created(NOW), &[5])), NOW);
     assert_eq!(*session, visit(5, "bob"));
     let mut response = HeaderMap::new();
@@ -543,7 +546,7 @@ fn an_upgraded_session_is_written_in_the_new_schema() {
 #[test]
 fn an_upgrade_alone_does_not_make_a_shared_response_private() {
     let sessions: Sessions<Visit> =
-        builder().version(1).upgrade(0, |_: u8| Visit::default()).build().unwrap();
+        builder().schema_version(1).upgrade(0, |_: u8| Visit::default()).build().unwrap();
     let session = sessions.load_at(&request_with(&sealed(created(NOW), &[5])), NOW);
     let mut response = HeaderMap::new();
     response.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=60"));

@@ -171,7 +171,7 @@ fn a_new_session_byte_for_byte() {
 
 #[test]
 fn a_session_with_all_stamps_byte_for_byte() {
-    let sessions: Sessions<Visit> = builder().version(200).build().unwrap();
+    let sessions: Sessions<Visit> = builder().schema_version(200).build().unwrap();
     let mut session = ann();
     session.set_timeouts(Duration::minutes(10), Duration::days(90));
     #[rustfmt::skip]
@@ -229,7 +229,7 @@ fn timeouts_are_idle_before_absolute_in_seconds() {
 #[test]
 fn the_schema_picks_the_upgrade() {
     let sessions: Sessions<Visit> = builder()
-        .version(9)
+        .schema_version(9)
         .upgrade(4, |views: u8| Visit { page_views: views.into(), user: None })
         .upgrade(5, |()| Visit::default())
         .build()
@@ -365,7 +365,7 @@ fn the_tag_is_checked_before_the_id() {
 #[test]
 fn the_id_is_checked_before_the_times() {
     let value = sealed(without_uuid_7(timed_out()), &visit_bytes(7, "ann"));
-    assert_eq!(refusal(&sessions::<Visit>(), &value), Reason::Payload);
+    assert_eq!(refusal(&sessions::<Visit>(), &value), Reason::InvalidPayload);
 }
 
 #[test]
@@ -398,7 +398,7 @@ fn the_data_is_checked_before_revoked_is_asked() {
         true
     };
     let sessions = builder::<Visit>().revoked(revoked).build().unwrap();
-    assert_eq!(refusal(&sessions, &sealed(created(NOW), b"unreadable")), Reason::Payload);
+    assert_eq!(refusal(&sessions, &sealed(created(NOW), b"unreadable")), Reason::InvalidPayload);
     assert_eq!(ASKED.load(Ordering::Relaxed), 0);
 }
 
@@ -492,7 +492,7 @@ fn golden_with_all_stamps() {
                  sBOcJ_PCpZYL0gwZEbF1xauv5baragH4pOVFb_6n34Y-8jvoRp2itLK4cssKEIG4xB1ADR5wojS6IqIO-pnGl-qr-QuJ\
                  a6taq6krKg8pQv4S-xIt9dLGJnQGiiUZ8bU-GA";
     let remembered: Sessions<Visit> = builder()
-        .version(3)
+        .schema_version(3)
         .longest_timeouts(Duration::days(14), Duration::days(90))
         .build()
         .unwrap();
@@ -516,7 +516,7 @@ fn golden_of_the_specification() {
     assert_eq!(key.id().to_string(), field("key_id"));
     let sessions: Sessions<Visit> = Sessions::builder(field("app"), KeyRing::new(key))
         .cookie_name(field("name"))
-        .version(2)
+        .schema_version(2)
         .build()
         .unwrap();
     let session = sessions.decode_at(field("value"), NOW + SECOND * 90).unwrap();

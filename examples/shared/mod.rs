@@ -112,8 +112,8 @@ fn plural(count: u32, unit: &str) -> String {
 /// A name to greet somebody by, if there is one in `text`. It is cut, for a cookie holds only 4096
 /// bytes: a session that does not fit is not saved, and its visitor gets a 500.
 pub(crate) fn clean_name(text: &str) -> Option<String> {
-    const MOST_CHARACTERS: usize = 100;
+    const MAX_CHARACTERS: usize = 100;
     let visible: String = text.chars().filter(|c| !c.is_control()).collect();
-    let name: String = visible.trim().chars().take(MOST_CHARACTERS).collect();
+    let name: String = visible.trim().chars().take(MAX_CHARACTERS).collect();
     (!name.is_empty()).then_some(name)
 }

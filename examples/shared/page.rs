@@ -44,7 +44,7 @@ pub(crate) fn page(
         count = session.page_views,
         times = plural(session.page_views, "time"),
         form = form,
-        origin = origin_in_words(*session.origin()),
+        origin = origin_in_words(session.origin()),
         cookie_name = sessions.cookie_name(),
         cookie_len = sessions.cookie_name().len() + "=".len() + value.len(),
         cookie_limit = COOKIE_LIMIT,

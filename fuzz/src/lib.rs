@@ -101,7 +101,7 @@ pub fn cookie_header(bytes: &[u8]) -> &'static str {
         }
     }
     let session = sessions.load_at(&request, NOW);
-    let origin = *session.origin();
+    let origin = session.origin();
 
     // The values of our name, found in another way.
     let start = format!("{NAME}=");
@@ -205,16 +205,16 @@ pub fn payload(bytes: &[u8]) -> &'static str {
         }
         Err(error) => {
             use Reason::{
-                AbsoluteTimeout, IdleTimeout, NewerSchema, NotYetValid, Payload, TooLong,
+                AbsoluteTimeout, IdleTimeout, InvalidPayload, NewerSchema, NotYetValid, TooLong,
             };
             let reason = error.reason();
             match stamps {
                 _ if NAME.len() + 1 + value.len() > LIMIT => assert_eq!(reason, TooLong),
-                None => assert_eq!(reason, Payload),
+                None => assert_eq!(reason, InvalidPayload),
                 Some(_) => assert!(
                     matches!(
                         reason,
-                        Payload | NotYetValid | AbsoluteTimeout | IdleTimeout | NewerSchema
+                        InvalidPayload | NotYetValid | AbsoluteTimeout | IdleTimeout | NewerSchema
                     ),
                     "{reason}"
                 ),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// A thousand keys are a quarter of this.
-const LARGEST: u64 = 1 << 20;
+const MAX_LEN: u64 = 1 << 20;
 
 /// Who besides the owner may read a key file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,12 +32,12 @@ fn read_file(path: &Path, readers: Readers) -> Result<(File, Zeroizing<Vec<u8>>)
     let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     check_mode(&metadata, readers)?;
-    if metadata.len() > LARGEST {
+    if metadata.len() > MAX_LEN {
         return Err(KeyFileError::new("has more than 1 MiB: that is no key file"));
     }
     // Large enough never to be moved, which would leave a copy behind.
-    let mut content = Zeroizing::new(Vec::with_capacity(LARGEST as usize + 1));
-    (&mut file).take(LARGEST + 1).read_to_end(&mut content).map_err(failed)?;
+    let mut content = Zeroizing::new(Vec::with_capacity(MAX_LEN as usize + 1));
+    (&mut file).take(MAX_LEN + 1).read_to_end(&mut content).map_err(failed)?;
     Ok((file, content))
 }
 

@@ -2,8 +2,8 @@
 
 use super::error::KeyFileError;
 use super::schedule::KeySchedule;
-use crate::key_ring::KeyRing;
-use crate::report;
+use crate::keys::ring::KeyRing;
+use crate::telemetry;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
@@ -131,7 +131,7 @@ impl Reloader {
             Ok(content) => content,
             Err(error) => {
                 if self.health.last_error.as_ref() != Some(&error) {
-                    report::keys_refused(&error);
+                    telemetry::keys_refused(&error);
                 }
                 self.seen = [0; 32];
                 self.health.last_error = Some(error);
@@ -157,7 +157,7 @@ impl Reloader {
                 self.health.generation = schedule.generation();
                 self.health.loaded_at = now;
                 self.confirm(seen, now);
-                report::keys_loaded(schedule.generation());
+                telemetry::keys_loaded(schedule.generation());
                 Polled::Reloaded
             }
             Err(error) => {
@@ -165,7 +165,7 @@ impl Reloader {
                     Some(path) => error.in_file(path),
                     None => error,
                 };
-                report::keys_refused(&error);
+                telemetry::keys_refused(&error);
                 self.health.last_error = Some(error);
                 Polled::Refused
             }

@@ -4,8 +4,9 @@
 use super::date;
 use super::error::KeyFileError;
 use super::schedule::KeySchedule;
-use crate::key::{Key, KeyId};
-use crate::key_ring::{self, DatedKey, KeyState};
+use crate::keys::id::KeyId;
+use crate::keys::key::Key;
+use crate::keys::ring::{self, DatedKey, KeyState};
 use time::{Duration, OffsetDateTime};
 
 /// How far ahead a peer's session may be created and still be accepted, so a cookie lives that much
@@ -31,11 +32,11 @@ pub struct Rotated {
     /// The new key.
     pub new: KeyId,
     /// From when it seals.
-    pub seals_from: OffsetDateTime,
+    pub seal_from: OffsetDateTime,
     /// The key that seals until then.
     pub old: KeyId,
     /// Until when that one opens.
-    pub opens_until: OffsetDateTime,
+    pub open_until: OffsetDateTime,
 }
 
 /// What [`KeySchedule::revoke`] did.
@@ -79,8 +80,8 @@ impl KeySchedule {
     ///     },
     ///     now,
     /// )?;
-    /// assert_eq!(rotated.seals_from, datetime!(2026-11-21 09:10 UTC));
-    /// assert_eq!(rotated.opens_until, datetime!(2026-11-21 17:12 UTC));
+    /// assert_eq!(rotated.seal_from, datetime!(2026-11-21 09:10 UTC));
+    /// assert_eq!(rotated.open_until, datetime!(2026-11-21 17:12 UTC));
     /// # Ok::<(), sealed_session::key_file::KeyFileError>(())
     /// ```
     ///
@@ -97,16 +98,16 @@ impl KeySchedule {
     ) -> Result<Rotated, KeyFileError> {
         rotation.check()?;
         let old = self.newest();
-        let last = self.keys.last().map_or(now, DatedKey::seals_from);
+        let last = self.keys.last().map_or(now, DatedKey::seal_from);
         // After every other key: a second rotation in the same second comes after the first.
         let earliest = later(last, Duration::SECOND)?;
-        let seals_from = date::whole_second(later(now, rotation.after)?.max(earliest));
-        let opens_until = later(seals_from, rotation.drain())?;
+        let seal_from = date::whole_second(later(now, rotation.after)?.max(earliest));
+        let open_until = later(seal_from, rotation.drain())?;
 
         let mut changed = self.raised()?;
-        let rotated = Rotated { new: key.id(), seals_from, old: self.keys[old].id(), opens_until };
-        changed.keys[old] = changed.keys[old].clone().open_until(opens_until);
-        changed.keys.push(DatedKey::new(key, seals_from));
+        let rotated = Rotated { new: key.id(), seal_from, old: self.keys[old].id(), open_until };
+        changed.keys[old] = changed.keys[old].clone().with_open_until(open_until);
+        changed.keys.push(DatedKey::new(key, seal_from));
         *self = changed.checked()?;
         Ok(rotated)
     }
@@ -145,7 +146,7 @@ impl KeySchedule {
         let mut changed = self.raised()?;
         changed.reject_created_before = Some(end);
         let place = changed.keys.iter().position(|dated| dated.id() == id).expect("it has a state");
-        let revoked = changed.keys[place].clone().revoked();
+        let revoked = changed.keys[place].clone().with_revoked();
         changed.keys[place] = revoked.clone();
         let new = replacement.id();
         if needed {
@@ -160,22 +161,22 @@ impl KeySchedule {
     /// Puts `key` where the revoked one was: right behind it, since no two may have one
     /// `seal_from`, and so just as active at once, whatever a server's clock says.
     fn replace(&mut self, place: usize, revoked: &DatedKey, key: Key) -> Result<(), KeyFileError> {
-        let from = revoked.seals_from();
+        let from = revoked.seal_from();
         let gap = match self.keys.get(place + 1) {
-            Some(next) => (next.seals_from() - from) / 2,
+            Some(next) => (next.seal_from() - from) / 2,
             None => Duration::SECOND,
         };
         let gap = Duration::milliseconds(gap.min(Duration::SECOND).whole_milliseconds() as i64);
-        let seals_from = later(from, gap)?;
+        let seal_from = later(from, gap)?;
         // The key before seals that much longer, so it must open that much longer.
         if let Some(before) = self.sealed_before(place)
-            && let Some(until) = before.opens_until()
+            && let Some(until) = before.open_until()
         {
-            *before = before.clone().open_until(later(until, gap)?);
+            *before = before.clone().with_open_until(later(until, gap)?);
         }
-        let mut dated = DatedKey::new(key, seals_from);
-        if let Some(until) = revoked.opens_until() {
-            dated = dated.open_until(until.max(seals_from));
+        let mut dated = DatedKey::new(key, seal_from);
+        if let Some(until) = revoked.open_until() {
+            dated = dated.with_open_until(until.max(seal_from));
         }
         self.keys.insert(place + 1, dated);
         Ok(())
@@ -185,11 +186,11 @@ impl KeySchedule {
     /// have ended before that; moved up to it, its end is still past.
     fn close_gap(&mut self, place: usize) {
         let next = self.keys[place..].iter().find(|dated| !dated.is_revoked());
-        let Some(begun) = next.map(DatedKey::seals_from) else { return };
+        let Some(begun) = next.map(DatedKey::seal_from) else { return };
         if let Some(before) = self.sealed_before(place)
-            && before.opens_until().is_some_and(|until| until < begun)
+            && before.open_until().is_some_and(|until| until < begun)
         {
-            *before = before.clone().open_until(begun);
+            *before = before.clone().with_open_until(begun);
         }
     }
 
@@ -209,7 +210,7 @@ impl KeySchedule {
         let past = |time: Option<OffsetDateTime>| time.is_some_and(|time| now - time >= CLOCK_SKEW);
         let ended = |dated: &DatedKey| match dated.is_revoked() {
             true => past(self.reject_created_before),
-            false => past(dated.opens_until()),
+            false => past(dated.open_until()),
         };
         let (gone, kept): (Vec<&DatedKey>, Vec<&DatedKey>) =
             self.keys.iter().partition(|dated| ended(dated));
@@ -240,7 +241,7 @@ impl KeySchedule {
                 return Err(KeyFileError::new(problem));
             }
         }
-        key_ring::check_dates(&self.keys).map_err(|fault| KeyFileError::new(fault.problem))?;
+        ring::check_dates(&self.keys).map_err(|fault| KeyFileError::new(fault.problem))?;
         Ok(self)
     }
 }

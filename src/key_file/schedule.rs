@@ -16,8 +16,8 @@
 
 use super::date;
 use super::error::KeyFileError;
-use crate::key::Key;
-use crate::key_ring::{self, DatedKey, KeyRing};
+use crate::keys::key::Key;
+use crate::keys::ring::{self, DatedKey, KeyRing};
 use std::fmt::{self, Write};
 use std::ops::Range;
 use time::OffsetDateTime;
@@ -99,8 +99,8 @@ impl KeySchedule {
         for dated in &self.keys {
             writeln!(text, "\n[[key]] # {}", dated.id())?;
             writeln!(text, "secret = \"{}\"", *dated.key().to_text())?;
-            writeln!(text, "seal_from = {}", date::to_toml(dated.seals_from()))?;
-            if let Some(time) = dated.opens_until() {
+            writeln!(text, "seal_from = {}", date::to_toml(dated.seal_from()))?;
+            if let Some(time) = dated.open_until() {
                 writeln!(text, "open_until = {}", date::to_toml(time))?;
             }
             if dated.is_revoked() {
@@ -218,9 +218,9 @@ impl Parser<'_> {
             }
             found.push((dated, line));
         }
-        found.sort_by_key(|(dated, _)| dated.seals_from());
+        found.sort_by_key(|(dated, _)| dated.seal_from());
         let (keys, lines): (Vec<DatedKey>, Vec<usize>) = found.into_iter().unzip();
-        match key_ring::check_dates(&keys) {
+        match ring::check_dates(&keys) {
             Ok(()) => Ok(keys),
             Err(fault) => {
                 let place = keys.iter().position(|dated| Some(dated.id()) == fault.key);
@@ -249,9 +249,9 @@ impl Parser<'_> {
         let seal_from = seal_from.ok_or_else(|| missing("seal_from"))?;
         let mut dated = DatedKey::new(key, seal_from);
         if let Some(time) = open_until {
-            dated = dated.open_until(time);
+            dated = dated.with_open_until(time);
         }
-        Ok(if revoked { dated.revoked() } else { dated })
+        Ok(if revoked { dated.with_revoked() } else { dated })
     }
 
     fn secret(&self, value: &Value<'_>) -> Result<Key, KeyFileError> {

@@ -4,7 +4,7 @@ use super::error::KeyFileError;
 use super::pace::Pace;
 use super::reloader::{Health, Polled, Reloader};
 use super::schedule::KeySchedule;
-use crate::key_ring::KeyRing;
+use crate::keys::ring::KeyRing;
 use crate::sessions::Sessions;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
@@ -17,7 +17,7 @@ use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 /// How often the thread looks whether a cookie named an unknown key.
-const LONGEST_NAP: StdDuration = StdDuration::from_secs(1);
+const MAX_NAP: StdDuration = StdDuration::from_secs(1);
 
 /// A key file that is being watched, from [`KeyFile::watch`](crate::KeyFile::watch), until this is
 /// dropped.
@@ -84,7 +84,7 @@ impl KeyWatch {
         clock: impl Fn() -> OffsetDateTime + Send + 'static,
         read: impl Fn(&Path) -> Read + Send + 'static,
     ) -> Result<KeyWatch, KeyFileError> {
-        let nap = StdDuration::try_from(every).unwrap_or_default().min(LONGEST_NAP);
+        let nap = StdDuration::try_from(every).unwrap_or_default().min(MAX_NAP);
         if nap.is_zero() {
             return Err(KeyFileError::new("`every` must be longer than zero").in_file(&path));
         }

@@ -247,7 +247,7 @@ fn a_cookie_without_the_prefix_may_have_path_and_domain() {
     let plain = builder::<Visit>().cookie_name("sid").path("/shop").domain("example.com");
     let sessions = plain.build().unwrap();
     let mut session = sessions.load_at(&HeaderMap::new(), NOW);
-    assert_eq!(*session.origin(), Origin::New);
+    assert_eq!(session.origin(), Origin::New);
     session.page_views += 1;
     let (_, response) = save(&sessions, session);
     let cookie = set_cookie(&response);

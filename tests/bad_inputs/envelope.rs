@@ -179,7 +179,8 @@ fn an_unknown_key_id_is_left() {
 
 /// A ring in which `KEY` seals, and `OTHER_KEY` did until an hour ago.
 fn sessions_with_old_key(change: impl Fn(DatedKey) -> DatedKey) -> Sessions<Visit> {
-    let old = DatedKey::new(key(OTHER_KEY), NOW - SECOND * 7200).open_until(NOW + SECOND * 3600);
+    let old =
+        DatedKey::new(key(OTHER_KEY), NOW - SECOND * 7200).with_open_until(NOW + SECOND * 3600);
     let new = DatedKey::new(key(KEY), NOW - SECOND * 3600);
     let ring = KeyRing::schedule([change(old), new]).unwrap();
     Sessions::builder(APP, ring).build().unwrap()
@@ -188,14 +189,14 @@ fn sessions_with_old_key(change: impl Fn(DatedKey) -> DatedKey) -> Sessions<Visi
 /// Line 20, `key_ring`.
 #[test]
 fn a_retired_keys_cookie_is_cleared() {
-    let sessions = sessions_with_old_key(|old| old.open_until(NOW));
+    let sessions = sessions_with_old_key(|old| old.with_open_until(NOW));
     assert_cleared(&sessions, &under_other_key(), Reason::RetiredKey);
 }
 
 /// Line 20, `key_ring`.
 #[test]
 fn a_revoked_keys_cookie_is_cleared() {
-    let sessions = sessions_with_old_key(DatedKey::revoked);
+    let sessions = sessions_with_old_key(DatedKey::with_revoked);
     assert_cleared(&sessions, &under_other_key(), Reason::RetiredKey);
 }
 

@@ -112,7 +112,7 @@ fn a_step_ahead_between_load_and_save_ends_no_session() {
 fn at_1970_the_sessions_of_today_are_kept() {
     let (sessions, start) = (sessions::<Visit>(), OffsetDateTime::UNIX_EPOCH);
     let mut session = sessions.load_at(&request_with(&good_value()), start);
-    assert_eq!(*session.origin(), Origin::Rejected(Reason::NotYetValid));
+    assert_eq!(session.origin(), Origin::Rejected(Reason::NotYetValid));
     session.page_views += 1;
     let mut response = HeaderMap::new();
     assert_eq!(sessions.save_at(session, &mut response, start).unwrap(), Saved::Unchanged);
@@ -165,7 +165,7 @@ fn assert_served_after_a_panic(sessions: &Sessions<Visit>, panics: &str) {
     let load = AssertUnwindSafe(|| sessions.load_at(&request_with(panics), NOW));
     assert!(catch_unwind(load).is_err(), "the panic passes through and accepts nothing");
     let session = sessions.load_at(&request_with(&good_value()), NOW);
-    assert_eq!(*session.origin(), Origin::Restored);
+    assert_eq!(session.origin(), Origin::Restored);
     assert_eq!(*session, visit(7, "ann"));
 }
 
@@ -186,7 +186,7 @@ fn after_a_panic_inside_revoked_the_next_request_is_served() {
 #[test]
 fn after_a_panic_inside_an_upgrade_the_next_request_is_served() {
     let sessions = builder()
-        .version(2)
+        .schema_version(2)
         .upgrade(0, |old: Visit| old)
         .upgrade(1, |_: ()| panic!("who wrote this?"))
         .build()

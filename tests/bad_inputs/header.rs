@@ -18,14 +18,14 @@ fn forged_value() -> String {
 }
 
 fn origin(headers: &HeaderMap) -> Origin {
-    *sessions::<Visit>().load_at(headers, NOW).origin()
+    sessions::<Visit>().load_at(headers, NOW).origin()
 }
 
 /// Loads Ann's session.
 #[track_caller]
 fn assert_hit(headers: &HeaderMap) {
     let session = sessions::<Visit>().load_at(headers, NOW);
-    assert_eq!(*session.origin(), Origin::Restored);
+    assert_eq!(session.origin(), Origin::Restored);
     assert_eq!(*session, visit(7, "ann"));
 }
 
@@ -130,7 +130,7 @@ fn of_one_id_twice_the_later_renewal_wins() {
 fn two_ids_are_ambiguous_and_nothing_is_removed() {
     let planted = sealed(created(NOW - SECOND), &visit_bytes(1, "mallory"));
     let session = sessions::<Visit>().load_at(&request([pair(&good_value()), pair(&planted)]), NOW);
-    assert_eq!(*session.origin(), Origin::Rejected(Reason::Ambiguous));
+    assert_eq!(session.origin(), Origin::Rejected(Reason::Ambiguous));
     assert_eq!(*session, Visit::default());
     assert_nothing_set(save(&sessions(), session));
 }

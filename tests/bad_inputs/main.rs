@@ -34,7 +34,7 @@ where
 {
     assert_eq!(refusal(sessions, value), reason);
     let session = sessions.load_at(&request_with(value), NOW);
-    assert_eq!(*session.origin(), Origin::Rejected(reason));
+    assert_eq!(session.origin(), Origin::Rejected(reason));
     assert_eq!(*session, T::default());
     session
 }

@@ -92,7 +92,7 @@ fn an_id_of_another_uuid_version() {
     for version in (0..16).filter(|version| *version != 7) {
         let mut stamps = created(NOW);
         stamps.id[6] = version << 4 | 0xa;
-        assert_cleared(&sessions::<Visit>(), &value_with(stamps), Reason::Payload);
+        assert_cleared(&sessions::<Visit>(), &value_with(stamps), Reason::InvalidPayload);
     }
 }
 
@@ -102,11 +102,11 @@ fn an_id_of_another_uuid_variant() {
     for variant in [0b00, 0b01, 0b11] {
         let mut stamps = created(NOW);
         stamps.id[8] = variant << 6 | 0x0d;
-        assert_cleared(&sessions::<Visit>(), &value_with(stamps), Reason::Payload);
+        assert_cleared(&sessions::<Visit>(), &value_with(stamps), Reason::InvalidPayload);
     }
 }
 
-const LARGEST_TIME: u64 = (1 << 48) - 1;
+const MAX_TIME: u64 = (1 << 48) - 1;
 
 /// Line 28, `timeouts`: checked arithmetic, as in all of the next.
 #[test]
@@ -118,7 +118,7 @@ fn renewed_with_the_largest_number_is_ahead() {
 /// Line 28, `timeouts`.
 #[test]
 fn an_id_with_the_largest_time_is_ahead() {
-    assert_kept(&sessions(), &value_with(Stamps::created(LARGEST_TIME)), Reason::NotYetValid);
+    assert_kept(&sessions(), &value_with(Stamps::created(MAX_TIME)), Reason::NotYetValid);
 }
 
 /// Line 28, `timeouts`.
@@ -127,7 +127,7 @@ fn everything_at_its_largest_is_ahead() {
     let stamps = Stamps {
         renewed: u32::MAX,
         timeouts: Some((u32::MAX, u32::MAX)),
-        ..Stamps::created(LARGEST_TIME)
+        ..Stamps::created(MAX_TIME)
     };
     assert_kept(&sessions(), &value_with(stamps), Reason::NotYetValid);
 }
@@ -135,7 +135,7 @@ fn everything_at_its_largest_is_ahead() {
 /// Line 28, `timeouts`: the last moment of the calendar is still before the largest time of an id.
 #[test]
 fn everything_at_its_largest_is_ahead_even_at_the_end_of_the_calendar() {
-    let stamps = Stamps { renewed: u32::MAX, ..Stamps::created(LARGEST_TIME) };
+    let stamps = Stamps { renewed: u32::MAX, ..Stamps::created(MAX_TIME) };
     let last: OffsetDateTime = datetime!(9999-12-31 23:59:59.999 UTC);
     let error = sessions::<Visit>().decode_at(&value_with(stamps), last).unwrap_err();
     assert_eq!(error.reason(), Reason::NotYetValid);
@@ -167,7 +167,7 @@ where
     let sessions = sessions::<T>();
     let value = sealed(created(NOW), &[&varint(1 << 60)[..], b"abc"].concat());
     let work = allocation_counter::measure(|| drop(sessions.decode_at(&value, NOW)));
-    assert_cleared(&sessions, &value, Reason::Payload);
+    assert_cleared(&sessions, &value, Reason::InvalidPayload);
     assert!(work.bytes_max < 10_000, "{work:?}");
 }
 
@@ -243,9 +243,9 @@ fn a_cookie_full_of_short_lists_is_not_too_much() {
 #[test]
 fn a_list_of_2_to_the_60_elements_that_take_up_no_byte() {
     let value = sealed(created(NOW), &varint(1 << 60));
-    assert_eq!(refusal(&sessions::<Vec<Nothing>>(), &value), Reason::Payload);
+    assert_eq!(refusal(&sessions::<Vec<Nothing>>(), &value), Reason::InvalidPayload);
     assert!((1..5_000).contains(&READ.get()), "{}", READ.get());
-    assert_cleared(&sessions::<Vec<Nothing>>(), &value, Reason::Payload);
+    assert_cleared(&sessions::<Vec<Nothing>>(), &value, Reason::InvalidPayload);
 }
 
 fn sealed_plaintext(body: &[&[u8]]) -> String {
@@ -260,39 +260,39 @@ fn good_body() -> Vec<u8> {
 #[test]
 fn bytes_behind_the_data() {
     let value = second().seal(&pad([&good_body()[..], &[0]].concat(), 16));
-    assert_cleared(&sessions::<Visit>(), &value, Reason::Payload);
+    assert_cleared(&sessions::<Visit>(), &value, Reason::InvalidPayload);
 }
 
 /// Line 31, `payload`.
 #[test]
 fn no_marker_before_the_zeros() {
     let value = sealed_plaintext(&[&good_body(), &[0; 7]]);
-    assert_cleared(&sessions::<Visit>(), &value, Reason::Payload);
+    assert_cleared(&sessions::<Visit>(), &value, Reason::InvalidPayload);
 }
 
 /// Line 31, `payload`.
 #[test]
 fn another_byte_where_the_marker_stands() {
     let value = sealed_plaintext(&[&good_body(), &[0x81], &[0; 6]]);
-    assert_cleared(&sessions::<Visit>(), &value, Reason::Payload);
+    assert_cleared(&sessions::<Visit>(), &value, Reason::InvalidPayload);
 }
 
 /// Line 31, `payload`.
 #[test]
 fn zeros_behind_the_data_and_no_marker_at_all() {
-    assert_cleared(&sessions::<Visit>(), &sealed_plaintext(&[&[0; 32]]), Reason::Payload);
+    assert_cleared(&sessions::<Visit>(), &sealed_plaintext(&[&[0; 32]]), Reason::InvalidPayload);
 }
 
 /// Line 31, `payload`.
 #[test]
 fn an_empty_plaintext() {
-    assert_cleared(&sessions::<Visit>(), &sealed_plaintext(&[]), Reason::Payload);
+    assert_cleared(&sessions::<Visit>(), &sealed_plaintext(&[]), Reason::InvalidPayload);
 }
 
 /// Line 31, `payload`.
 #[test]
 fn the_marker_alone() {
-    assert_cleared(&sessions::<Visit>(), &sealed_plaintext(&[&[0x80]]), Reason::Payload);
+    assert_cleared(&sessions::<Visit>(), &sealed_plaintext(&[&[0x80]]), Reason::InvalidPayload);
 }
 
 /// Line 31, `payload`.
@@ -301,7 +301,7 @@ fn stamps_cut_at_every_byte() {
     let stamps = Stamps { renewed: 300, timeouts: Some((600, 6000)), ..created(NOW) }.to_bytes();
     for len in 0..stamps.len() {
         let value = second().seal(&pad(stamps[..len].to_vec(), 16));
-        assert_cleared(&sessions::<()>(), &value, Reason::Payload);
+        assert_cleared(&sessions::<()>(), &value, Reason::InvalidPayload);
     }
 }
 
@@ -309,7 +309,7 @@ fn stamps_cut_at_every_byte() {
 #[test]
 fn more_than_255_zeros() {
     let value = sealed_plaintext(&[&good_body(), &[0x80], &[0; 256]]);
-    assert_cleared(&sessions::<Visit>(), &value, Reason::Payload);
+    assert_cleared(&sessions::<Visit>(), &value, Reason::InvalidPayload);
 }
 
 /// Line 31, `payload`: a `None` is a zero, and so is the padding.
@@ -317,7 +317,7 @@ fn more_than_255_zeros() {
 fn a_missing_last_field_is_not_completed_from_the_padding() {
     let page_views = [7];
     let value = second().seal(&plaintext(created(NOW), &page_views));
-    assert_cleared(&sessions::<Visit>(), &value, Reason::Payload);
+    assert_cleared(&sessions::<Visit>(), &value, Reason::InvalidPayload);
 }
 
 /// Line 32, `payload`: postcard decodes them, and to the same session; nothing is written because
@@ -346,20 +346,20 @@ fn an_overlong_varint_in_the_stamps_means_the_same() {
 #[test]
 fn a_varint_past_32_bits() {
     let past = [&varint(1 << 32)[..], &visit_bytes(7, "ann")[1..]].concat();
-    assert_cleared(&sessions::<Visit>(), &sealed(created(NOW), &past), Reason::Payload);
+    assert_cleared(&sessions::<Visit>(), &sealed(created(NOW), &past), Reason::InvalidPayload);
 }
 
 /// Line 32, `payload`.
 #[test]
 fn a_varint_that_does_not_end() {
     let endless = [&[0x80; 20][..], &visit_bytes(7, "ann")].concat();
-    assert_cleared(&sessions::<Visit>(), &sealed(created(NOW), &endless), Reason::Payload);
+    assert_cleared(&sessions::<Visit>(), &sealed(created(NOW), &endless), Reason::InvalidPayload);
 }
 
 /// Line 33, `pipeline`: a newer server can still use it.
 #[test]
 fn a_newer_schema_is_kept() {
-    let sessions: Sessions<Visit> = builder().version(3).build().unwrap();
+    let sessions: Sessions<Visit> = builder().schema_version(3).build().unwrap();
     let value = value_with(Stamps { schema: 4, ..created(NOW) });
     assert_kept(&sessions, &value, Reason::NewerSchema);
 }
@@ -368,7 +368,7 @@ fn a_newer_schema_is_kept() {
 #[test]
 fn an_older_schema_without_an_upgrade_is_cleared() {
     let sessions: Sessions<Visit> =
-        builder().version(3).upgrade(1, |old: Visit| old).build().unwrap();
+        builder().schema_version(3).upgrade(1, |old: Visit| old).build().unwrap();
     let value = value_with(Stamps { schema: 2, ..created(NOW) });
     assert_cleared(&sessions, &value, Reason::OldSchema);
 }
@@ -377,9 +377,9 @@ fn an_older_schema_without_an_upgrade_is_cleared() {
 #[test]
 fn an_older_schema_that_its_upgrade_cannot_read() {
     let sessions: Sessions<Visit> =
-        builder().version(3).upgrade(2, |old: Visit| old).build().unwrap();
+        builder().schema_version(3).upgrade(2, |old: Visit| old).build().unwrap();
     let value = sealed(Stamps { schema: 2, ..created(NOW) }, b"\xffunreadable");
-    assert_cleared(&sessions, &value, Reason::Payload);
+    assert_cleared(&sessions, &value, Reason::InvalidPayload);
 }
 
 /// A type that can be nested without end.
@@ -403,7 +403,7 @@ fn nesting_of_128_levels_is_read() {
 /// Line 34, `bounds`: nesting deeper than 128 is refused, long before it could exhaust a stack.
 #[test]
 fn nesting_of_129_levels() {
-    assert_cleared(&sessions::<Nest>(), &nested(129), Reason::Payload);
+    assert_cleared(&sessions::<Nest>(), &nested(129), Reason::InvalidPayload);
 }
 
 /// Line 34, `bounds`: on as small a stack as a server might give its threads.
@@ -411,7 +411,7 @@ fn nesting_of_129_levels() {
 fn nesting_as_deep_as_a_cookie_is_long_on_a_small_stack() {
     let decode = || refusal(&sessions::<Nest>(), &nested(2900));
     let thread = std::thread::Builder::new().stack_size(512 * 1024).spawn(decode).unwrap();
-    assert_eq!(thread.join().unwrap(), Reason::Payload);
+    assert_eq!(thread.join().unwrap(), Reason::InvalidPayload);
 }
 
 /// Data that is as long as a `T` and is none.
@@ -420,7 +420,7 @@ fn assert_meaningless<T>(data: &[u8])
 where
     T: Serialize + DeserializeOwned + Default + Debug + PartialEq,
 {
-    assert_cleared(&sessions::<T>(), &sealed(created(NOW), data), Reason::Payload);
+    assert_cleared(&sessions::<T>(), &sealed(created(NOW), data), Reason::InvalidPayload);
 }
 
 /// Line 35, `payload`, by postcard.

@@ -4,7 +4,7 @@ use crate::operator::Operator;
 use crate::random::Random;
 use crate::server::{Server, Tally};
 use crate::visitors::{Cookie, Visitor, forge};
-use crate::{Broken, LENGTH, LONGEST_LIFE, MOST_SKEW, SERVERS};
+use crate::{Broken, LENGTH, MAX_LIFE, MAX_SKEW, SERVERS};
 use sealed_session::{KeyId, KeyState};
 use time::OffsetDateTime;
 
@@ -144,7 +144,7 @@ impl Fleet {
         self.outcome.resealed += usize::from(kept.as_ref().is_some_and(|cookie| cookie.key != key));
         let created = kept.map_or(clock, |cookie| cookie.created);
         if !self.is_ended(created) {
-            let end = now + LONGEST_LIFE.whole_milliseconds() as i64;
+            let end = now + MAX_LIFE.whole_milliseconds() as i64;
             match self.needed.iter_mut().find(|(other, _)| *other == key) {
                 Some((_, needed)) => *needed = end,
                 None => self.needed.push((key, end)),
@@ -179,7 +179,7 @@ impl Fleet {
             }
             // No server opens after `open_until` and the skew.
             for dated in self.operator.schedule.keys() {
-                let until = dated.opens_until().map(|until| until + MOST_SKEW);
+                let until = dated.open_until().map(|until| until + MAX_SKEW);
                 let ended = until.is_some_and(|until| until <= crate::at(now));
                 if ended && opens(dated.id(), &states) {
                     return Err(format!("server {place} opens {} after its end", dated.id()));

@@ -8,10 +8,10 @@
 //!
 //! | name | here | what it stands for |
 //! | --- | --- | --- |
-//! | F | `MOST_FILE_DELAY` | how long a new file takes to a server's disk |
+//! | F | `MAX_FILE_DELAY` | how long a new file takes to a server's disk |
 //! | L | `LIMIT` | the age at which a server says that its ring may be too old, and gets no requests |
 //! | D | `PROPAGATION` = F + L | how long until every server that gets requests has read a new file |
-//! | S | `MOST_SKEW` | how far a clock is from the true time |
+//! | S | `MAX_SKEW` | how far a clock is from the true time |
 //! | T | `IDLE` + 60 s | the longest life of one sealed cookie |
 
 mod fleet;
@@ -29,13 +29,13 @@ const SERVERS: usize = 4;
 /// Each run simulates so long.
 const LENGTH: Duration = Duration::minutes(80);
 
-const MOST_FILE_DELAY: Duration = Duration::seconds(30);
+const MAX_FILE_DELAY: Duration = Duration::seconds(30);
 const EVERY: Duration = Duration::seconds(15);
 const LIMIT: Duration = Duration::seconds(120);
 const PROPAGATION: Duration = Duration::seconds(150);
-const MOST_SKEW: Duration = Duration::seconds(30);
+const MAX_SKEW: Duration = Duration::seconds(30);
 const IDLE: Duration = Duration::minutes(10);
-const LONGEST_LIFE: Duration = Duration::minutes(11);
+const MAX_LIFE: Duration = Duration::minutes(11);
 
 /// The true time, in milliseconds from the start.
 fn at(now: i64) -> OffsetDateTime {

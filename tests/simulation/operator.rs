@@ -2,7 +2,7 @@
 //! servers.
 
 use crate::random::Random;
-use crate::{Broken, IDLE, MOST_FILE_DELAY, MOST_SKEW, PROPAGATION, SERVERS, at};
+use crate::{Broken, IDLE, MAX_FILE_DELAY, MAX_SKEW, PROPAGATION, SERVERS, at};
 use sealed_session::key_file::{KeySchedule, Rotation};
 use sealed_session::{Key, KeyId, KeyState};
 use time::Duration;
@@ -10,15 +10,15 @@ use time::Duration;
 /// What the operator tells the command about the fleet.
 pub(crate) fn told(broken: Broken) -> Rotation {
     let right = Rotation {
-        after: PROPAGATION + MOST_SKEW,
+        after: PROPAGATION + MAX_SKEW,
         propagation: PROPAGATION,
-        skew: MOST_SKEW,
+        skew: MAX_SKEW,
         max_session: IDLE,
     };
     // A rule is weakened by telling the command less than the truth; what another rule makes of the
     // same number is made up for, so that one rule is weakened at a time.
     let zero = Duration::ZERO;
-    let longer = IDLE + MOST_SKEW * 2;
+    let longer = IDLE + MAX_SKEW * 2;
     match broken {
         Broken::Nothing | Broken::KeepLastRing => right,
         Broken::Lead => {
@@ -93,7 +93,7 @@ impl Operator {
     }
 
     fn publish(&mut self, content: Vec<u8>, now: i64, random: &mut Random) {
-        let most = MOST_FILE_DELAY.whole_milliseconds() as i64;
+        let most = MAX_FILE_DELAY.whole_milliseconds() as i64;
         let seen_from = std::array::from_fn(|_| now + random.extreme(0, most));
         self.versions.push(Version { content, seen_from });
     }

@@ -2,7 +2,7 @@
 
 use crate::operator::Operator;
 use crate::random::Random;
-use crate::{Broken, EVERY, IDLE, LIMIT, MOST_SKEW, at};
+use crate::{Broken, EVERY, IDLE, LIMIT, MAX_SKEW, at};
 use sealed_session::key_file::{KeyFileError, KeySchedule, Pace, Polled, Reloader};
 use sealed_session::{KeyId, KeyState, Sessions};
 use time::{Duration, OffsetDateTime};
@@ -227,6 +227,6 @@ fn read_error() -> KeyFileError {
 }
 
 fn random_skew(random: &mut Random) -> i64 {
-    let most = Duration::whole_milliseconds(MOST_SKEW) as i64;
+    let most = Duration::whole_milliseconds(MAX_SKEW) as i64;
     random.extreme(-most, most)
 }

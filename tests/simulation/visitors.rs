@@ -3,7 +3,7 @@
 
 use crate::random::Random;
 use crate::server::Process;
-use crate::{IDLE, MOST_SKEW};
+use crate::{IDLE, MAX_SKEW};
 use http::{HeaderMap, HeaderValue};
 use sealed_session::{KeyId, Origin, Reason, Saved};
 use time::OffsetDateTime;
@@ -21,7 +21,7 @@ pub(crate) struct Cookie {
 impl Cookie {
     /// Whether the idle timeout has not passed by any server's clock.
     pub(crate) fn is_valid(&self, now: i64) -> bool {
-        let certain = IDLE - MOST_SKEW - MOST_SKEW;
+        let certain = IDLE - MAX_SKEW - MAX_SKEW;
         now - self.sealed_at < certain.whole_milliseconds() as i64
     }
 }
@@ -48,7 +48,7 @@ impl Visitor {
             None => HeaderMap::new(),
         };
         let mut session = process.sessions.load_at(&headers, clock);
-        let restored = *session.origin() == Origin::Restored;
+        let restored = session.origin() == Origin::Restored;
         if let Some((_, count)) = real {
             if expected && !restored {
                 return Err(format!("a valid cookie was not restored: {:?}", session.origin()));
@@ -85,7 +85,7 @@ pub(crate) fn forge(
     let mut value = "AQ".to_owned();
     value.extend((0..70).map(|_| char::from(alphabet[random.below(64)])));
     let session = process.sessions.load_at(&request(&value), clock);
-    if *session.origin() != Origin::Rejected(Reason::UnknownKey) {
+    if session.origin() != Origin::Rejected(Reason::UnknownKey) {
         return Err(format!("a forged cookie was {:?}", session.origin()));
     }
     process.unknown_key_met = true;

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use time::{Duration, OffsetDateTime};
 
 /// A cookie has at most 4096 bytes; whoever pipes in more is told so, not read to the end.
-const MOST_INPUT: u64 = 1 << 16;
+const MAX_INPUT: u64 = 1 << 16;
 
 /// The answer, and whether a server would take the value so far.
 pub(crate) fn run(
@@ -52,7 +52,7 @@ pub(crate) fn run(
 
 fn standard_input() -> Result<String, Problem> {
     let mut value = String::new();
-    io::stdin().lock().take(MOST_INPUT).read_to_string(&mut value)?;
+    io::stdin().lock().take(MAX_INPUT).read_to_string(&mut value)?;
     Ok(value.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -133,7 +133,7 @@ fn why(reason: Reason, state: Option<KeyState>) -> &'static str {
             "it was altered, or sealed for another application or another cookie's name: check \
              --app and --name"
         }
-        Reason::Payload => {
+        Reason::InvalidPayload => {
             "it is authentic, but not laid out as a session: another program has the key"
         }
         Reason::IdleTimeout => "it was not used for longer than the idle timeout",

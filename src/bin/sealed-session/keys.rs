@@ -55,20 +55,20 @@ fn rotate(
         let rotated = schedule.rotate(key, &rotation, now)?;
         Ok((rotated, schedule.generation()))
     })?;
-    let known_by = date(rotated.seals_from - skew);
-    let (seals_from, opens_until) = (date(rotated.seals_from), date(rotated.opens_until));
+    let known_by = date(rotated.seal_from - skew);
+    let (seal_from, open_until) = (date(rotated.seal_from), date(rotated.open_until));
     let (new, old) = (rotated.new, rotated.old);
     let text = format!(
         "{}: generation {generation}\n\
-         The new key {new} seals from {seals_from}. Every server must have this file by {known_by}.\n\
-         The key {old} opens until {opens_until}; `keys prune` removes it after that.\n",
+         The new key {new} seals from {seal_from}. Every server must have this file by {known_by}.\n\
+         The key {old} opens until {open_until}; `keys prune` removes it after that.\n",
         file.display()
     );
     let json = json!({
         "file": file,
         "generation": generation,
-        "new": { "id": new.to_string(), "seal_from": seals_from, "known_by": known_by },
-        "old": { "id": old.to_string(), "open_until": opens_until },
+        "new": { "id": new.to_string(), "seal_from": seal_from, "known_by": known_by },
+        "old": { "id": old.to_string(), "open_until": open_until },
     });
     Ok(Output::new(text, json))
 }
@@ -144,15 +144,15 @@ fn list(options: &KeyFileOptions, file: &Path, now: OffsetDateTime) -> Result<Ou
     let (mut rows, mut keys) = (vec![head], Vec::new());
     for (id, state) in states {
         let dated = dates(id).expect("the ring is made of the schedule");
-        let (seals_from, opens_until) = (date(dated.seals_from()), dated.opens_until().map(date));
+        let (seal_from, open_until) = (date(dated.seal_from()), dated.open_until().map(date));
         keys.push(json!({
             "id": id.to_string(),
             "state": state_name(state),
-            "seal_from": seals_from,
-            "open_until": opens_until,
+            "seal_from": seal_from,
+            "open_until": open_until,
         }));
-        let opens_until = opens_until.unwrap_or_else(|| "-".to_owned());
-        rows.push(vec![id.to_string(), state_name(state).to_owned(), seals_from, opens_until]);
+        let open_until = open_until.unwrap_or_else(|| "-".to_owned());
+        rows.push(vec![id.to_string(), state_name(state).to_owned(), seal_from, open_until]);
     }
     let before = schedule.reject_created_before().map(date);
     let mut text = format!("generation {}, at {}\n", schedule.generation(), date(now));

@@ -28,10 +28,10 @@
 //! # }
 //! ```
 
-pub use super::loan::{Session, SessionRejection};
+pub use super::slot::{Session, SessionRejection};
 
-use super::loan::Desk;
-use crate::response;
+use super::slot::SessionSlot;
+use crate::headers::caching;
 use crate::sessions::Sessions;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
@@ -111,9 +111,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let desk = Desk::new(self.sessions.clone());
-        request.extensions_mut().insert(Arc::clone(&desk));
-        ResponseFuture { inner: self.inner.call(request), desk }
+        let slot = SessionSlot::new(self.sessions.clone());
+        request.extensions_mut().insert(Arc::clone(&slot));
+        ResponseFuture { inner: self.inner.call(request), slot }
     }
 }
 
@@ -122,7 +122,7 @@ pin_project! {
     pub struct ResponseFuture<F, T> {
         #[pin]
         inner: F,
-        desk: Arc<Desk<T>>,
+        slot: Arc<SessionSlot<T>>,
     }
 }
 
@@ -137,7 +137,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(context))?;
-        if let Some(closing) = this.desk.close()
+        if let Some(closing) = this.slot.close()
             && closing.save(response.headers_mut()).is_err()
         {
             response = failed();
@@ -150,7 +150,7 @@ where
 fn failed<Body: Default>() -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    *response.headers_mut() = response::of_failure();
+    *response.headers_mut() = caching::failure_headers();
     response
 }
 

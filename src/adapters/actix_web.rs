@@ -67,12 +67,12 @@
 //! }
 //! ```
 
-pub use super::loan::{Session, SessionRejection};
 pub use super::middleware::{Restored, SessionMiddleware};
+pub use super::slot::{Session, SessionRejection};
 
-use super::loan::Desk;
+use super::slot::SessionSlot;
 use crate::error::EncodeError;
-use crate::response;
+use crate::headers::caching;
 use crate::sessions::Sessions;
 use ::actix_web::body::{EitherBody, MessageBody};
 use ::actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
@@ -132,9 +132,9 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let desk = Desk::new(self.sessions.clone());
-        request.extensions_mut().insert(Arc::clone(&desk));
-        ResponseFuture { inner: self.inner.call(request), desk }
+        let slot = SessionSlot::new(self.sessions.clone());
+        request.extensions_mut().insert(Arc::clone(&slot));
+        ResponseFuture { inner: self.inner.call(request), slot }
     }
 }
 
@@ -143,7 +143,7 @@ pin_project! {
     pub struct ResponseFuture<F, T> {
         #[pin]
         inner: F,
-        desk: Arc<Desk<T>>,
+        slot: Arc<SessionSlot<T>>,
     }
 }
 
@@ -158,7 +158,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let result = ready!(this.inner.poll(context));
-        let Some(closing) = this.desk.close() else {
+        let Some(closing) = this.slot.close() else {
             return Poll::Ready(result.map(ServiceResponse::map_into_left_body));
         };
         let save = |headers: &mut HeaderMap| on_copies(headers, |copies| closing.save(copies));
@@ -182,7 +182,7 @@ where
 /// What is sent where a session cannot be saved: nothing of the handler's response is left.
 fn failed() -> HttpResponse<()> {
     let mut response = HttpResponse::with_body(StatusCode::INTERNAL_SERVER_ERROR, ());
-    append(&response::of_failure(), response.headers_mut());
+    append(&caching::failure_headers(), response.headers_mut());
     response
 }
 
@@ -192,7 +192,7 @@ fn on_copies(
     headers: &mut HeaderMap,
     save: impl FnOnce(&mut http::HeaderMap) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
-    let is_ours = |name: &actix::HeaderName| response::concerns(name.as_str());
+    let is_ours = |name: &actix::HeaderName| caching::is_read_or_written(name.as_str());
     let mut copies = http::HeaderMap::new();
     for (name, value) in headers.iter().filter(|(name, _)| is_ours(name)) {
         let name = http::HeaderName::from_bytes(name.as_ref()).expect(SAME_RULES);
@@ -218,9 +218,9 @@ fn lend<T>(request: &HttpRequest) -> Result<Session<T>, SessionRejection>
 where
     T: Serialize + DeserializeOwned + Default + 'static,
 {
-    let desk = request.extensions().get::<Arc<Desk<T>>>().cloned();
+    let slot = request.extensions().get::<Arc<SessionSlot<T>>>().cloned();
     let cookies = request.headers().get_all(actix::COOKIE).map(actix::HeaderValue::as_bytes);
-    desk.ok_or_else(SessionRejection::no_layer::<T>)?.lend(cookies)
+    slot.ok_or_else(SessionRejection::no_layer::<T>)?.lend(cookies)
 }
 
 impl<T: Serialize + DeserializeOwned + Default + 'static> FromRequest for Session<T> {

@@ -10,8 +10,12 @@
 //!
 //! When `opened` of an old key's id has stopped growing, the key is safe to drop.
 
-use crate::error::Reason;
-use crate::key::KeyId;
+use crate::keys::id::KeyId;
+use crate::rules::reason::Reason;
+
+/// What a subscriber filters by: the file in which an event is written is nobody's business.
+#[cfg(feature = "tracing")]
+const TARGET: &str = "sealed_session";
 
 /// What is known of the key of a cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +42,9 @@ impl SealedBy {
 pub(crate) fn rejected(reason: Reason, sealed_by: SealedBy) {
     #[cfg(feature = "tracing")]
     match sealed_by {
-        SealedBy::Unread => tracing::debug!(%reason, "session cookie rejected"),
+        SealedBy::Unread => tracing::debug!(target: TARGET, %reason, "session cookie rejected"),
         SealedBy::Unknown(key_id) | SealedBy::Known(key_id) => {
-            tracing::debug!(%reason, %key_id, "session cookie rejected");
+            tracing::debug!(target: TARGET, %reason, %key_id, "session cookie rejected");
         }
     }
     #[cfg(feature = "metrics")]
@@ -66,8 +70,7 @@ pub(crate) fn sealed(key_id: KeyId) {
 /// Told at every start, for as long as the setting is on.
 pub(crate) fn insecure(cookie_name: &str) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(
-        cookie_name,
+    tracing::warn!(target: TARGET, cookie_name,
         "insecure_for_development(): session cookies travel without `Secure`; never do this in production"
     );
     #[cfg(not(feature = "tracing"))]
@@ -82,7 +85,7 @@ pub(crate) fn insecure(cookie_name: &str) {
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 pub(crate) fn keys_loaded(generation: u64) {
     #[cfg(feature = "tracing")]
-    tracing::info!(generation, "key file reloaded");
+    tracing::info!(target: TARGET, generation, "key file reloaded");
 }
 
 /// A key file was read again and the keys in use stay.
@@ -90,24 +93,23 @@ pub(crate) fn keys_loaded(generation: u64) {
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 pub(crate) fn keys_refused(error: &crate::key_file::KeyFileError) {
     #[cfg(feature = "tracing")]
-    tracing::error!(%error, "key file refused, the keys in use stay");
+    tracing::error!(target: TARGET, %error, "key file refused, the keys in use stay");
 }
 
 /// A response goes out as an error because its session could not be sealed.
-#[cfg(any(feature = "actix-web", feature = "poem", feature = "tower"))]
+#[cfg(feature = "_adapter")]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 pub(crate) fn save_failed(error: &crate::error::EncodeError) {
     #[cfg(feature = "tracing")]
-    tracing::error!(%error, "session not saved");
+    tracing::error!(target: TARGET, %error, "session not saved");
 }
 
 /// A response goes out while somebody still holds its session.
-#[cfg(any(feature = "actix-web", feature = "poem", feature = "tower"))]
+#[cfg(feature = "_adapter")]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 pub(crate) fn still_held(type_name: &str) {
     #[cfg(feature = "tracing")]
-    tracing::error!(
-        type_name,
+    tracing::error!(target: TARGET, type_name,
         "session not saved: it was still held when the response was ready; drop it before"
     );
 }

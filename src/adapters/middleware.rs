@@ -1,6 +1,6 @@
 //! What the adapters have in common whose frameworks speak of middleware.
 
-use super::loan::Session;
+use super::slot::Session;
 use crate::sessions::Sessions;
 use std::fmt;
 

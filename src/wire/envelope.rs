@@ -8,8 +8,8 @@
 //!
 //! `docs/format.md` is the specification.
 
-use crate::error::Reason;
-use crate::key::KeyId;
+use crate::keys::id::KeyId;
+use crate::rules::reason::Reason;
 use base64_simd::URL_SAFE_NO_PAD;
 use std::ops::{Range, RangeInclusive};
 

@@ -4,14 +4,14 @@
 //! §7.3 ask for: **idle**, from the last renewal, and **absolute**, from creation. Lengths are
 //! whole seconds in 32 bits.
 
-use crate::error::Reason;
-use crate::instant::Instant;
+use super::reason::Reason;
+use crate::timestamp::Timestamp;
 use time::Duration;
 
 /// How far a peer's clock may run ahead of ours before its sessions are refused.
 const CLOCK_SKEW: u32 = 60;
 /// A renewal more often than this costs more than it gives, unless it is asked for.
-const LEAST_RENEW_AFTER: u32 = 60;
+const MIN_RENEW_AFTER: u32 = 60;
 
 /// The two lengths, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Policy {
 /// The times of one session, as its stamps have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Clocks {
-    pub(crate) created: Instant,
+    pub(crate) created: Timestamp,
     /// The last renewal, in whole seconds since `created`.
     pub(crate) renewed: u32,
     /// The session's own timeouts.
@@ -68,12 +68,12 @@ pub(crate) struct Clocks {
 }
 
 impl Clocks {
-    fn last_renewal(&self) -> Instant {
+    fn last_renewal(&self) -> Timestamp {
         self.created.plus_seconds(self.renewed)
     }
 
     /// Both deadlines as seen at `now`: a stamp that is ahead of it counts as now.
-    pub(crate) fn deadlines(&self, policy: &Policy, now: Instant) -> (Instant, Instant) {
+    pub(crate) fn deadlines(&self, policy: &Policy, now: Timestamp) -> (Timestamp, Timestamp) {
         let timeouts = policy.effective(self.own);
         let idle = self.last_renewal().min(now).plus_seconds(timeouts.idle);
         let absolute = self.created.min(now).plus_seconds(timeouts.absolute);
@@ -81,7 +81,7 @@ impl Clocks {
     }
 
     /// Whether the session may be used at `now`.
-    pub(crate) fn check(&self, policy: &Policy, now: Instant) -> Result<(), Reason> {
+    pub(crate) fn check(&self, policy: &Policy, now: Timestamp) -> Result<(), Reason> {
         if self.last_renewal() > now.plus_seconds(CLOCK_SKEW) {
             return Err(Reason::NotYetValid);
         }
@@ -96,9 +96,9 @@ impl Clocks {
     }
 
     /// Whether using the session at `now` should renew it.
-    pub(crate) fn renewal_due(&self, policy: &Policy, now: Instant) -> bool {
+    pub(crate) fn renewal_due(&self, policy: &Policy, now: Timestamp) -> bool {
         let idle = policy.effective(self.own).idle;
-        let wanted = policy.renew_after.unwrap_or((idle / 10).max(LEAST_RENEW_AFTER));
+        let wanted = policy.renew_after.unwrap_or((idle / 10).max(MIN_RENEW_AFTER));
         // A session that times out before its first renewal could never be kept alive by use.
         let after = if wanted < idle { wanted } else { idle / 2 };
         now >= self.last_renewal().plus_seconds(after)
@@ -107,13 +107,13 @@ impl Clocks {
 
     /// The value of `renewed` after a renewal at `now`: it never decreases, and while the
     /// clock is right never passes the absolute deadline.
-    pub(crate) fn renewed_at(&self, policy: &Policy, now: Instant) -> u32 {
+    pub(crate) fn renewed_at(&self, policy: &Policy, now: Timestamp) -> u32 {
         let age = now.seconds_since(self.created);
         age.min(policy.effective(self.own).absolute).max(self.renewed)
     }
 
     /// Seconds until the nearer deadline.
-    pub(crate) fn seconds_left(&self, policy: &Policy, now: Instant) -> u32 {
+    pub(crate) fn seconds_left(&self, policy: &Policy, now: Timestamp) -> u32 {
         let (idle, absolute) = self.deadlines(policy, now);
         idle.min(absolute).seconds_since(now)
     }
@@ -129,8 +129,8 @@ mod tests {
         renew_after: None,
     };
 
-    fn at(seconds: i64) -> Instant {
-        Instant::from_millis((1_800_000_000 + seconds) as u64 * 1000)
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis((1_800_000_000 + seconds) as u64 * 1000)
     }
 
     fn clocks(renewed: u32, own: Option<(u32, u32)>) -> Clocks {
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn extremes_do_not_overflow() {
-        let last = Instant::from_millis((1 << 48) - 1);
+        let last = Timestamp::from_millis((1 << 48) - 1);
         let own = [
             None,
             Some(Timeouts { idle: 0, absolute: 0 }),
@@ -260,10 +260,10 @@ mod tests {
         ];
         let longest = Timeouts { idle: u32::MAX, absolute: u32::MAX };
         let policy = Policy { timeouts: longest, longest, renew_after: Some(u32::MAX) };
-        for created in [Instant::from_millis(0), last] {
+        for created in [Timestamp::from_millis(0), last] {
             for renewed in [0, u32::MAX] {
                 for own in own {
-                    for now in [Instant::from_millis(0), last] {
+                    for now in [Timestamp::from_millis(0), last] {
                         let clocks = Clocks { created, renewed, own };
                         let _ = clocks.check(&policy, now);
                         let _ = clocks.renewal_due(&policy, now);

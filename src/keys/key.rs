@@ -1,6 +1,7 @@
 //! One key: generate, parse, print on purpose, redact, zeroize, its id.
 
-use crate::error::KeyError;
+use super::error::KeyError;
+use super::id::KeyId;
 use crate::random;
 use ctutils::CtEq;
 use hkdf::Hkdf;
@@ -88,7 +89,7 @@ impl Key {
     fn derive_id(secret: Zeroizing<[u8; SECRET_LEN]>) -> Key {
         let mut id = [0; 4];
         expand(&secret[..], KEY_ID_INFO, &mut id);
-        Key { secret, id: KeyId(id) }
+        Key { secret, id: KeyId::from_bytes(id) }
     }
 
     /// What stands in front of everything this key seals. It is public.
@@ -178,46 +179,6 @@ impl Eq for Key {}
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({})", self.id)
-    }
-}
-
-/// Four public bytes, derived from a key, that say which key sealed a cookie. Shown as 8 hex
-/// digits.
-///
-/// ```
-/// # let key = sealed_session::Key::generate();
-/// assert_eq!(key.id().to_string().len(), 8);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId([u8; 4]);
-
-impl KeyId {
-    pub(crate) fn from_bytes(bytes: [u8; 4]) -> KeyId {
-        KeyId(bytes)
-    }
-
-    /// The four bytes as they stand in the envelope.
-    pub fn to_bytes(self) -> [u8; 4] {
-        self.0
-    }
-}
-
-/// The four bytes as they stand in the envelope.
-impl From<[u8; 4]> for KeyId {
-    fn from(bytes: [u8; 4]) -> KeyId {
-        KeyId(bytes)
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", u32::from_be_bytes(self.0))
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyId({self})")
     }
 }
 

@@ -14,9 +14,9 @@ use std::fmt;
 
 /// More elements of lists and maps than a plaintext of 3 KB has, where each takes up at least a
 /// byte.
-const MOST_ELEMENTS: u32 = 4096;
+const MAX_ELEMENTS: u32 = 4096;
 /// As deep as `serde_json` goes.
-const DEEPEST: u32 = 128;
+const MAX_DEPTH: u32 = 128;
 
 /// What is left to be used.
 struct Budget {
@@ -36,14 +36,14 @@ impl Budget {
 pub(crate) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
-    let mut budget = Budget { elements: MOST_ELEMENTS, depth: DEEPEST };
-    T::deserialize(Bounded { inner: deserializer, budget: &mut budget })
+    let mut budget = Budget { elements: MAX_ELEMENTS, depth: MAX_DEPTH };
+    T::deserialize(Limited { inner: deserializer, budget: &mut budget })
 }
 
 /// A part of serde's machinery that passes everything on to `inner`. Where it is the `LIST` of a
 /// length that the plaintext tells, it counts the elements; tuples and structs have the length of
 /// their type.
-struct Bounded<'b, I, const LIST: bool = false> {
+struct Limited<'b, I, const LIST: bool = false> {
     inner: I,
     budget: &'b mut Budget,
 }
@@ -63,19 +63,19 @@ macro_rules! descend {
     ($($method:ident($($arg:ident: $ty:ty),*), LIST = $list:literal;)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, $($arg: $ty,)* visitor: V) -> Result<V::Value, D::Error> {
-            let Bounded { inner, budget } = self;
+            let Limited { inner, budget } = self;
             if budget.depth == 0 {
                 return Err(D::Error::custom("nested too deep"));
             }
             budget.depth -= 1;
-            let value = inner.$method($($arg,)* Bounded::<_, $list> { inner: visitor, budget: &mut *budget });
+            let value = inner.$method($($arg,)* Limited::<_, $list> { inner: visitor, budget: &mut *budget });
             budget.depth += 1;
             value
         }
     )*};
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Limited<'_, D> {
     type Error = D::Error;
 
     pass_on! {
@@ -113,7 +113,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
 }
 
 /// The calls that postcard answers a value with parts by.
-impl<'de, V: Visitor<'de>, const LIST: bool> Visitor<'de> for Bounded<'_, V, LIST> {
+impl<'de, V: Visitor<'de>, const LIST: bool> Visitor<'de> for Limited<'_, V, LIST> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,40 +127,40 @@ impl<'de, V: Visitor<'de>, const LIST: bool> Visitor<'de> for Bounded<'_, V, LIS
 
     #[inline]
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.inner.visit_some(Bounded { inner, budget: self.budget })
+        self.inner.visit_some(Limited { inner, budget: self.budget })
     }
 
     #[inline]
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.inner.visit_newtype_struct(Bounded { inner, budget: self.budget })
+        self.inner.visit_newtype_struct(Limited { inner, budget: self.budget })
     }
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_seq(Bounded::<_, LIST> { inner, budget: self.budget })
+        self.inner.visit_seq(Limited::<_, LIST> { inner, budget: self.budget })
     }
 
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_map(Bounded::<_, LIST> { inner, budget: self.budget })
+        self.inner.visit_map(Limited::<_, LIST> { inner, budget: self.budget })
     }
 
     #[inline]
     fn visit_enum<A: EnumAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_enum(Bounded { inner, budget: self.budget })
+        self.inner.visit_enum(Limited { inner, budget: self.budget })
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<'_, S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Limited<'_, S> {
     type Value = S::Value;
 
     #[inline]
     fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
-        self.inner.deserialize(Bounded { inner, budget: self.budget })
+        self.inner.deserialize(Limited { inner, budget: self.budget })
     }
 }
 
-impl<'de, A: SeqAccess<'de>, const LIST: bool> SeqAccess<'de> for Bounded<'_, A, LIST> {
+impl<'de, A: SeqAccess<'de>, const LIST: bool> SeqAccess<'de> for Limited<'_, A, LIST> {
     type Error = A::Error;
 
     #[inline]
@@ -170,7 +170,7 @@ impl<'de, A: SeqAccess<'de>, const LIST: bool> SeqAccess<'de> for Bounded<'_, A,
     ) -> Result<Option<S::Value>, A::Error> {
         let element = self
             .inner
-            .next_element_seed(Bounded::<_> { inner: seed, budget: &mut *self.budget })?;
+            .next_element_seed(Limited::<_> { inner: seed, budget: &mut *self.budget })?;
         if LIST && element.is_some() {
             self.budget.take_element()?;
         }
@@ -179,11 +179,11 @@ impl<'de, A: SeqAccess<'de>, const LIST: bool> SeqAccess<'de> for Bounded<'_, A,
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint().map(|hint| hint.min(MOST_ELEMENTS as usize))
+        self.inner.size_hint().map(|hint| hint.min(MAX_ELEMENTS as usize))
     }
 }
 
-impl<'de, A: MapAccess<'de>, const LIST: bool> MapAccess<'de> for Bounded<'_, A, LIST> {
+impl<'de, A: MapAccess<'de>, const LIST: bool> MapAccess<'de> for Limited<'_, A, LIST> {
     type Error = A::Error;
 
     #[inline]
@@ -192,7 +192,7 @@ impl<'de, A: MapAccess<'de>, const LIST: bool> MapAccess<'de> for Bounded<'_, A,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
         let key =
-            self.inner.next_key_seed(Bounded::<_> { inner: seed, budget: &mut *self.budget })?;
+            self.inner.next_key_seed(Limited::<_> { inner: seed, budget: &mut *self.budget })?;
         if LIST && key.is_some() {
             self.budget.take_element()?;
         }
@@ -201,18 +201,18 @@ impl<'de, A: MapAccess<'de>, const LIST: bool> MapAccess<'de> for Bounded<'_, A,
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.inner.next_value_seed(Bounded { inner: seed, budget: &mut *self.budget })
+        self.inner.next_value_seed(Limited { inner: seed, budget: &mut *self.budget })
     }
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint().map(|hint| hint.min(MOST_ELEMENTS as usize))
+        self.inner.size_hint().map(|hint| hint.min(MAX_ELEMENTS as usize))
     }
 }
 
-impl<'de, 'b, A: EnumAccess<'de>> EnumAccess<'de> for Bounded<'b, A> {
+impl<'de, 'b, A: EnumAccess<'de>> EnumAccess<'de> for Limited<'b, A> {
     type Error = A::Error;
-    type Variant = Bounded<'b, A::Variant>;
+    type Variant = Limited<'b, A::Variant>;
 
     #[inline]
     fn variant_seed<S: DeserializeSeed<'de>>(
@@ -220,11 +220,11 @@ impl<'de, 'b, A: EnumAccess<'de>> EnumAccess<'de> for Bounded<'b, A> {
         seed: S,
     ) -> Result<(S::Value, Self::Variant), A::Error> {
         let (value, inner) = self.inner.variant_seed(seed)?;
-        Ok((value, Bounded { inner, budget: self.budget }))
+        Ok((value, Limited { inner, budget: self.budget }))
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Limited<'_, A> {
     type Error = A::Error;
 
     #[inline]
@@ -234,12 +234,12 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
 
     #[inline]
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
-        self.inner.newtype_variant_seed(Bounded { inner: seed, budget: self.budget })
+        self.inner.newtype_variant_seed(Limited { inner: seed, budget: self.budget })
     }
 
     #[inline]
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.inner.tuple_variant(len, Bounded::<_> { inner: visitor, budget: self.budget })
+        self.inner.tuple_variant(len, Limited::<_> { inner: visitor, budget: self.budget })
     }
 
     #[inline]
@@ -248,7 +248,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Bounded<'_, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.inner.struct_variant(fields, Bounded::<_> { inner: visitor, budget: self.budget })
+        self.inner.struct_variant(fields, Limited::<_> { inner: visitor, budget: self.budget })
     }
 }
 
@@ -303,9 +303,9 @@ mod tests {
     #[test]
     fn nesting_is_limited() {
         // A level of this type is a newtype in an option.
-        let deepest = nest(DEEPEST as usize / 2);
+        let deepest = nest(MAX_DEPTH as usize / 2);
         assert_eq!(read::<Nest>(&write(&deepest)).unwrap(), deepest);
-        assert!(read::<Nest>(&write(&nest(DEEPEST as usize / 2 + 1))).is_err());
+        assert!(read::<Nest>(&write(&nest(MAX_DEPTH as usize / 2 + 1))).is_err());
         assert!(read::<Nest>(&[1; 3000]).is_err());
     }
 

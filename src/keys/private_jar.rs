@@ -1,6 +1,6 @@
 //! One secret for `cookie`'s `PrivateJar` and for sessions.
 
-use crate::key::Key;
+use crate::keys::key::Key;
 
 const INFO: &[u8] = b"sealed-session v1 cookie key";
 

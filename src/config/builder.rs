@@ -1,17 +1,17 @@
 //! How is a `Sessions<T>` configured?
 
-use crate::checks;
-use crate::envelope::Binding;
+use crate::config::validate;
 use crate::error::ConfigError;
-use crate::key_ring::KeyRing;
-use crate::payload;
-use crate::pipeline::{Inner, Revoked, Upgrade};
-use crate::report;
-use crate::request::CookieFinder;
-use crate::response::{Attributes, CookieWriter};
+use crate::headers::cookie::CookieFinder;
+use crate::headers::set_cookie::{Attributes, CookieWriter};
+use crate::keys::ring::KeyRing;
+use crate::rules::timeouts::{Policy, Timeouts};
 use crate::session::Session;
 use crate::sessions::Sessions;
-use crate::timeouts::{Policy, Timeouts};
+use crate::telemetry;
+use crate::wire::codec::{Inner, Revoked, Upgrade};
+use crate::wire::envelope::Binding;
+use crate::wire::plaintext;
 use arc_swap::ArcSwap;
 use cookie::SameSite;
 use serde::{Serialize, de::DeserializeOwned};
@@ -175,7 +175,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     /// The schema of `T`; 0 by default. Raise it whenever a change of `T` makes its old bytes
     /// unreadable or, worse, readable as something else, and give the old type to
     /// [`upgrade`](SessionsBuilder::upgrade).
-    pub fn version(mut self, schema: u32) -> Self {
+    pub fn schema_version(mut self, schema: u32) -> Self {
         self.schema = schema;
         self
     }
@@ -193,7 +193,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     ///
     /// # let keys = KeyRing::new(Key::generate());
     /// let sessions = Sessions::<Visit>::builder("shop", keys)
-    ///     .version(1)
+    ///     .schema_version(1)
     ///     .upgrade(0, |old: VisitBefore| Visit { page_views: old.views.into(), user: None })
     ///     .build()?;
     /// # Ok::<(), sealed_session::ConfigError>(())
@@ -203,7 +203,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         from: u32,
         upgrade: impl Fn(Old) -> T + Send + Sync + 'static,
     ) -> Self {
-        self.upgrades.push((from, Box::new(move |bytes| payload::read(bytes).map(&upgrade))));
+        self.upgrades.push((from, Box::new(move |bytes| plaintext::read(bytes).map(&upgrade))));
         self
     }
 
@@ -259,17 +259,17 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     {
         if self.insecure {
             self.cookie.secure = false;
-            self.cookie.name = checks::without_prefix(&self.cookie.name).to_owned();
-            report::insecure(&self.cookie.name);
+            self.cookie.name = validate::without_prefix(&self.cookie.name).to_owned();
+            telemetry::insecure(&self.cookie.name);
         }
-        checks::app(&self.app)?;
-        checks::cookie(&self.cookie, self.insecure)?;
-        let policy = checks::policy(
+        validate::app(&self.app)?;
+        validate::cookie(&self.cookie, self.insecure)?;
+        let policy = validate::policy(
             (self.idle_timeout, self.absolute_timeout),
             self.longest_timeouts,
             self.renew_after,
         )?;
-        checks::padding(self.padding)?;
+        validate::padding(self.padding)?;
         let inner = Inner {
             reject_created_before: AtomicU64::new(self.keys.reject_created_before_millis()),
             ring: ArcSwap::from_pointee(self.keys),
@@ -281,11 +281,11 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
             policy,
             padding: self.padding,
             schema: self.schema,
-            upgrades: checks::upgrades(self.upgrades, self.schema)?,
+            upgrades: validate::upgrades(self.upgrades, self.schema)?,
             revoked: self.revoked,
-            default_data: checks::default_data::<T>()?,
+            default_data: validate::default_data::<T>()?,
         };
-        checks::default_fits(&inner)?;
+        validate::default_fits(&inner)?;
         Ok(Sessions::from_inner(inner))
     }
 }

@@ -1,10 +1,10 @@
 //! Who has the session now? Handlers borrow it from the middleware and give it back by dropping it.
 
 use crate::error::EncodeError;
-use crate::instant::Instant;
-use crate::report;
-use crate::response;
+use crate::headers::caching;
 use crate::sessions::Sessions;
+use crate::telemetry;
+use crate::timestamp::Timestamp;
 use http::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::type_name;
@@ -22,14 +22,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Session<T> {
     /// `None` only while it is being dropped.
     session: Option<Box<crate::Session<T>>>,
-    desk: Arc<Desk<T>>,
+    slot: Arc<SessionSlot<T>>,
 }
 
 #[cfg(any(feature = "actix-web", feature = "axum", feature = "poem"))]
 impl<T> Session<T> {
     /// Itself, if it came from a cookie that was accepted.
     pub(crate) fn if_restored(self) -> Option<Session<T>> {
-        (*self.origin() == crate::Origin::Restored).then_some(self)
+        (self.origin() == crate::Origin::Restored).then_some(self)
     }
 }
 
@@ -76,7 +76,7 @@ impl std::error::Error for SessionRejection {}
 
 /// Where one request's session is, kept by the middleware, by the request (which carries it to the
 /// handlers) and by whoever borrows from it.
-pub(crate) struct Desk<T> {
+pub(crate) struct SessionSlot<T> {
     sessions: Sessions<T>,
     /// Locked only to move a session in or out, never while a handler runs.
     state: Mutex<State<T>>,
@@ -93,9 +93,9 @@ enum State<T> {
     Closed,
 }
 
-impl<T> Desk<T> {
-    pub(crate) fn new(sessions: Sessions<T>) -> Arc<Desk<T>> {
-        Arc::new(Desk { sessions, state: Mutex::new(State::Unread) })
+impl<T> SessionSlot<T> {
+    pub(crate) fn new(sessions: Sessions<T>) -> Arc<SessionSlot<T>> {
+        Arc::new(SessionSlot { sessions, state: Mutex::new(State::Unread) })
     }
 
     /// A panic while it is locked is impossible: moving is all that happens.
@@ -104,7 +104,7 @@ impl<T> Desk<T> {
     }
 }
 
-impl<T: Serialize + DeserializeOwned + Default> Desk<T> {
+impl<T: Serialize + DeserializeOwned + Default> SessionSlot<T> {
     /// Lends the session, which is looked for in these `Cookie` headers at the first time only.
     pub(crate) fn lend<'h>(
         self: Arc<Self>,
@@ -117,10 +117,10 @@ impl<T: Serialize + DeserializeOwned + Default> Desk<T> {
         let before = mem::replace(&mut *state, State::Held);
         drop(state);
         // Should the application's hooks panic, dropping this loan says so.
-        let mut loan = Session { session: None, desk: self };
+        let mut loan = Session { session: None, slot: self };
         loan.session = Some(match before {
             State::Returned(session) => session,
-            _ => loan.desk.sessions.load_cookies(cookie_headers, Instant::now()),
+            _ => loan.slot.sessions.load_cookies(cookie_headers, Timestamp::now()),
         });
         Ok(loan)
     }
@@ -139,14 +139,15 @@ impl<T: Serialize + DeserializeOwned + Default> Desk<T> {
 
 #[cfg(any(feature = "poem", feature = "tower"))]
 impl<T: Serialize + DeserializeOwned + Default + Send + 'static> Session<T> {
-    /// The session of the request with these extensions, where the middleware has left its desk,
+    /// The session of the request with these extensions, where the middleware has left its slot,
     /// and these headers.
     pub(crate) fn lent(
         extensions: &http::Extensions,
         headers: &HeaderMap,
     ) -> Result<Session<T>, SessionRejection> {
-        let desk: &Arc<Desk<T>> = extensions.get().ok_or_else(SessionRejection::no_layer::<T>)?;
-        Arc::clone(desk).lend(crate::request::cookie_headers(headers))
+        let slot: &Arc<SessionSlot<T>> =
+            extensions.get().ok_or_else(SessionRejection::no_layer::<T>)?;
+        Arc::clone(slot).lend(crate::headers::cookie::cookie_headers(headers))
     }
 }
 
@@ -159,19 +160,19 @@ pub(crate) enum Closing<'d, T> {
 
 impl<T: Serialize + DeserializeOwned + Default> Closing<'_, T> {
     /// Saves what was returned into the response's headers. After an error nothing of the handler's
-    /// response may be sent, but an empty one with the headers [`response::of_failure`].
+    /// response may be sent, but an empty one with the headers [`caching::failure_headers`].
     pub(crate) fn save(self, headers: &mut HeaderMap) -> Result<(), EncodeError> {
         match self {
             Closing::Returned(sessions, session) => {
                 sessions
-                    .save_borrowed(&session, headers, Instant::now())
-                    .inspect_err(report::save_failed)?;
+                    .save_borrowed(&session, headers, Timestamp::now())
+                    .inspect_err(telemetry::save_failed)?;
             }
             Closing::Held => {
-                report::still_held(type_name::<T>());
-                response::vary_by_cookie(headers);
+                telemetry::still_held(type_name::<T>());
+                caching::vary_by_cookie(headers);
             }
-            Closing::Discarded => response::vary_by_cookie(headers),
+            Closing::Discarded => caching::vary_by_cookie(headers),
         }
         Ok(())
     }
@@ -183,7 +184,7 @@ impl<T> Drop for Session<T> {
             Some(session) if !std::thread::panicking() => State::Returned(session),
             _ => State::Discarded,
         };
-        let mut state = self.desk.state();
+        let mut state = self.slot.state();
         if matches!(*state, State::Held) {
             *state = next;
         }

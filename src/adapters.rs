@@ -1,8 +1,8 @@
 //! Thin adapters, one file a framework; no rule of sessions lives here.
 
-mod loan;
 #[cfg(any(feature = "actix-web", feature = "poem"))]
 mod middleware;
+mod slot;
 
 #[cfg(feature = "actix-web")]
 pub mod actix_web;

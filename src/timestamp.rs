@@ -8,25 +8,25 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 
 /// Milliseconds since the Unix epoch, never negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Instant(i64);
+pub(crate) struct Timestamp(i64);
 
-impl Instant {
+impl Timestamp {
     /// Far enough for a UUIDv7, whose time has 48 bits.
     const LAST: i64 = (1 << 48) - 1;
 
-    pub(crate) fn now() -> Instant {
+    pub(crate) fn now() -> Timestamp {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Instant::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+        Timestamp::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// A time before 1970 counts as 1970, one past the year 10,000 as that.
-    pub(crate) fn from_time(time: OffsetDateTime) -> Instant {
+    pub(crate) fn from_time(time: OffsetDateTime) -> Timestamp {
         let ms = time.unix_timestamp() * 1000 + i64::from(time.millisecond());
-        Instant(ms.clamp(0, Self::LAST))
+        Timestamp(ms.clamp(0, Self::LAST))
     }
 
-    pub(crate) fn from_millis(ms: u64) -> Instant {
-        Instant(i64::try_from(ms).unwrap_or(i64::MAX).min(Self::LAST))
+    pub(crate) fn from_millis(ms: u64) -> Timestamp {
+        Timestamp(i64::try_from(ms).unwrap_or(i64::MAX).min(Self::LAST))
     }
 
     pub(crate) fn millis(self) -> u64 {
@@ -39,12 +39,12 @@ impl Instant {
             .unwrap_or(PrimitiveDateTime::MAX.assume_utc())
     }
 
-    pub(crate) fn plus_seconds(self, seconds: u32) -> Instant {
-        Instant(self.0 + i64::from(seconds) * 1000)
+    pub(crate) fn plus_seconds(self, seconds: u32) -> Timestamp {
+        Timestamp(self.0 + i64::from(seconds) * 1000)
     }
 
     /// Whole seconds from `earlier` to here, 0 if it is later.
-    pub(crate) fn seconds_since(self, earlier: Instant) -> u32 {
+    pub(crate) fn seconds_since(self, earlier: Timestamp) -> u32 {
         u32::try_from((self.0 - earlier.0).max(0) / 1000).unwrap_or(u32::MAX)
     }
 }
@@ -57,29 +57,29 @@ mod tests {
     #[test]
     fn milliseconds_come_back() {
         let time = datetime!(2026-11-21 09:30:15.123 UTC);
-        assert_eq!(Instant::from_time(time).to_time(), time);
+        assert_eq!(Timestamp::from_time(time).to_time(), time);
     }
 
     #[test]
     fn a_time_before_1970_counts_as_1970() {
-        assert_eq!(Instant::from_time(datetime!(1969-12-31 23:59 UTC)).millis(), 0);
-        assert_eq!(Instant::from_time(PrimitiveDateTime::MIN.assume_utc()).millis(), 0);
+        assert_eq!(Timestamp::from_time(datetime!(1969-12-31 23:59 UTC)).millis(), 0);
+        assert_eq!(Timestamp::from_time(PrimitiveDateTime::MIN.assume_utc()).millis(), 0);
     }
 
     #[test]
     fn more_milliseconds_than_an_id_holds_are_cut() {
-        assert_eq!(Instant::from_millis(u64::MAX), Instant::from_millis((1 << 48) - 1));
+        assert_eq!(Timestamp::from_millis(u64::MAX), Timestamp::from_millis((1 << 48) - 1));
     }
 
     #[test]
     fn now_is_the_systems_clock_to_the_hour() {
-        let (a, b) = (Instant::from_time(OffsetDateTime::now_utc()), Instant::now());
+        let (a, b) = (Timestamp::from_time(OffsetDateTime::now_utc()), Timestamp::now());
         assert!(a.seconds_since(b).max(b.seconds_since(a)) < 3600);
     }
 
     #[test]
     fn the_largest_time_of_an_id_is_shown_as_the_last_of_the_calendar() {
-        let last = Instant::from_millis(u64::MAX >> 16);
+        let last = Timestamp::from_millis(u64::MAX >> 16);
         assert_eq!(last.to_time(), PrimitiveDateTime::MAX.assume_utc());
     }
 }

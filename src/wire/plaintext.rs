@@ -7,10 +7,10 @@
 //! Everything read here is authentic, so what does not fit is a bug or another program with the
 //! same key; it is refused all the same, and within bounded time and memory.
 
-use crate::bounds;
-use crate::error::Reason;
-use crate::instant::Instant;
-use crate::timeouts::{Clocks, Timeouts};
+use crate::rules::reason::Reason;
+use crate::rules::timeouts::{Clocks, Timeouts};
+use crate::timestamp::Timestamp;
+use crate::wire::limits;
 use postcard::to_allocvec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::ops::Range;
@@ -20,10 +20,10 @@ use uuid::{Uuid, Variant};
 /// older `T` did not have.
 const END: u8 = 0x80;
 /// The padding is at most 256, so there are at most this many zeros.
-const MOST_ZEROS: usize = 255;
+const MAX_ZEROS: usize = 255;
 
 /// Bytes of a `u32` as a varint, at most.
-const WIDEST_NUMBER: usize = 5;
+const MAX_NUMBER_LEN: usize = 5;
 
 /// What the library itself keeps about a session, in the order of the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ struct StampsAfterId {
 
 impl StampsAfterId {
     /// Four numbers and the byte of the `Option`.
-    const MOST_BYTES: usize = 4 * WIDEST_NUMBER + 1;
+    const MAX_BYTES: usize = 4 * MAX_NUMBER_LEN + 1;
 }
 
 impl Stamps {
@@ -63,7 +63,7 @@ impl Stamps {
     pub(crate) fn identity(&self) -> Result<(Uuid, Clocks), Reason> {
         let id = Uuid::from_bytes(self.id);
         if id.get_version_num() != 7 || id.get_variant() != Variant::RFC4122 {
-            return Err(Reason::Payload);
+            return Err(Reason::InvalidPayload);
         }
         let StampsAfterId { renewed, timeouts, .. } = self.rest;
         let own = timeouts.map(|(idle, absolute)| Timeouts { idle, absolute });
@@ -72,12 +72,12 @@ impl Stamps {
 }
 
 /// When a session with this id was created.
-pub(crate) fn created(id: Uuid) -> Instant {
-    Instant::from_millis((id.as_u128() >> 80) as u64)
+pub(crate) fn created(id: Uuid) -> Timestamp {
+    Timestamp::from_millis((id.as_u128() >> 80) as u64)
 }
 
 /// The id of a session created at `at`.
-pub(crate) fn new_id(at: Instant, random: &[u8; 10]) -> Uuid {
+pub(crate) fn new_id(at: Timestamp, random: &[u8; 10]) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(at.millis(), random).into_uuid()
 }
 
@@ -85,21 +85,21 @@ pub(crate) fn new_id(at: Instant, random: &[u8; 10]) -> Uuid {
 pub(crate) fn split(plaintext: &[u8]) -> Result<(Stamps, Range<usize>), Reason> {
     let zeros = plaintext.iter().rev().take_while(|byte| **byte == 0).count();
     let body = match plaintext[..plaintext.len() - zeros].split_last() {
-        Some((&END, body)) if zeros <= MOST_ZEROS => body,
-        _ => return Err(Reason::Payload),
+        Some((&END, body)) if zeros <= MAX_ZEROS => body,
+        _ => return Err(Reason::InvalidPayload),
     };
-    let (id, after) = body.split_first_chunk().ok_or(Reason::Payload)?;
-    let (rest, data) = postcard::take_from_bytes(after).map_err(|_| Reason::Payload)?;
+    let (id, after) = body.split_first_chunk().ok_or(Reason::InvalidPayload)?;
+    let (rest, data) = postcard::take_from_bytes(after).map_err(|_| Reason::InvalidPayload)?;
     Ok((Stamps { id: *id, rest }, body.len() - data.len()..body.len()))
 }
 
 /// Reads `T` from bytes that it must use up.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reason> {
     let mut deserializer = postcard::Deserializer::from_bytes(bytes);
-    let value = bounds::deserialize(&mut deserializer).map_err(|_| Reason::Payload)?;
+    let value = limits::deserialize(&mut deserializer).map_err(|_| Reason::InvalidPayload)?;
     match deserializer.finalize() {
         Ok([]) => Ok(value),
-        _ => Err(Reason::Payload),
+        _ => Err(Reason::InvalidPayload),
     }
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn write<T: Serialize>(
     data: &T,
 ) -> postcard::Result<Written> {
     out.extend_from_slice(&stamps.id);
-    let mut space = [0; StampsAfterId::MOST_BYTES];
+    let mut space = [0; StampsAfterId::MAX_BYTES];
     out.extend_from_slice(postcard::to_slice(&stamps.rest, &mut space)?);
     let start = out.len();
     // Mostly `out` has room enough; where not, again with all the room there can be.
@@ -118,7 +118,7 @@ pub(crate) fn write<T: Serialize>(
     let mut len = write_into(out, room, data)?;
     if len > room {
         out.truncate(start);
-        len = write_into(out, MOST_BYTES, data)?;
+        len = write_into(out, MAX_BYTES, data)?;
     }
     let data = start..out.len();
     Ok(Written { excess: len.saturating_sub(data.len()), data })
@@ -154,11 +154,11 @@ pub(crate) fn round_trips<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool
 /// How many more bytes the stamps can take after later renewals: `renewed` is a varint.
 pub(crate) fn growth(clocks: &Clocks) -> usize {
     let bits = u32::BITS - clocks.renewed.leading_zeros();
-    WIDEST_NUMBER - bits.div_ceil(7).max(1) as usize
+    MAX_NUMBER_LEN - bits.div_ceil(7).max(1) as usize
 }
 
 /// More than the plaintext of any cookie.
-const MOST_BYTES: usize = 4096;
+const MAX_BYTES: usize = 4096;
 
 /// Appends at most `room` bytes of `value`. Returns how many it has: a list of millions costs no
 /// memory and still leads to an error that tells its size.
@@ -208,13 +208,13 @@ mod tests {
     use super::*;
 
     fn clocks(renewed: u32) -> Clocks {
-        Clocks { created: Instant::from_millis(1_800_000_000_123), renewed, own: None }
+        Clocks { created: Timestamp::from_millis(1_800_000_000_123), renewed, own: None }
     }
 
     #[test]
     fn growth_is_what_the_widest_renewal_adds() {
         let len = |renewed| {
-            let id = new_id(Instant::from_millis(0), &[0; 10]);
+            let id = new_id(Timestamp::from_millis(0), &[0; 10]);
             let mut out = Vec::new();
             write(&mut out, &Stamps::new(id, &clocks(renewed), 0), &()).unwrap();
             out.len()
@@ -227,25 +227,25 @@ mod tests {
 
     #[test]
     fn an_id_tells_when_the_session_was_created() {
-        let at = Instant::from_millis(1_800_000_000_123);
+        let at = Timestamp::from_millis(1_800_000_000_123);
         assert_eq!(created(new_id(at, &[0xff; 10])), at);
     }
 
     #[test]
     fn an_id_of_another_uuid_version_or_variant_is_refused() {
-        let id = new_id(Instant::from_millis(0), &[0; 10]);
+        let id = new_id(Timestamp::from_millis(0), &[0; 10]);
         let good = Stamps::new(id, &clocks(0), 0);
         assert!(good.identity().is_ok());
         for (byte, value) in [(6, 0x40), (6, 0x80), (6, 0), (8, 0), (8, 0xc0), (8, 0xe0)] {
             let mut bad = good;
             bad.id[byte] = value;
-            assert_eq!(bad.identity().unwrap_err(), Reason::Payload, "{byte} {value:#x}");
+            assert_eq!(bad.identity().unwrap_err(), Reason::InvalidPayload, "{byte} {value:#x}");
         }
     }
 
     #[test]
     fn what_is_written_does_not_depend_on_the_room_there_was() {
-        let stamps = Stamps::new(new_id(Instant::from_millis(0), &[0; 10]), &clocks(300), 0);
+        let stamps = Stamps::new(new_id(Timestamp::from_millis(0), &[0; 10]), &clocks(300), 0);
         let data = ("eight by", 300_u16, vec![7_u8; 20]);
         let expected = [&stamps.id[..], &to_allocvec(&(stamps.rest, &data)).unwrap()].concat();
         for room in 0..2 * expected.len() {
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn large_data_is_counted_and_not_kept() {
-        let stamps = Stamps::new(new_id(Instant::from_millis(0), &[0; 10]), &clocks(0), 0);
+        let stamps = Stamps::new(new_id(Timestamp::from_millis(0), &[0; 10]), &clocks(0), 0);
         let mut out = Vec::new();
         let written = write(&mut out, &stamps, &vec![1_u8; 1_000_000]).unwrap();
         assert_eq!(written.data.len() + written.excess, 1_000_003, "three bytes of length");

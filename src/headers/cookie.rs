@@ -11,7 +11,7 @@ use std::iter;
 
 /// Header bytes past this are not read. Browsers and servers stop far earlier (8 to 16 KiB are
 /// usual).
-const MOST_HEADER_BYTES: usize = 64 * 1024;
+const MAX_HEADER_BYTES: usize = 64 * 1024;
 
 /// The `Cookie` headers of a request.
 pub(crate) fn cookie_headers(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
@@ -35,7 +35,7 @@ impl CookieFinder {
         &self,
         headers: impl Iterator<Item = &'h [u8]>,
     ) -> impl Iterator<Item = &'h [u8]> {
-        let mut left = MOST_HEADER_BYTES;
+        let mut left = MAX_HEADER_BYTES;
         headers.flat_map(move |header| {
             let (read, whole) = match header.get(..left) {
                 Some(read) => (read, read.len() == header.len()),
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn bytes_past_the_cap_are_not_read() {
-        let filler = vec![b'x'; MOST_HEADER_BYTES - "a=; sid=v".len()];
+        let filler = vec![b'x'; MAX_HEADER_BYTES - "a=; sid=v".len()];
         let at_the_cap = [b"a=", &filler[..], b"; sid=v"].concat();
         assert_eq!(values(&[&at_the_cap]), ["v"]);
         let cut = [b"a=", &filler[..], b"; sid=vv"].concat();

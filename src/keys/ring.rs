@@ -1,9 +1,10 @@
 //! Which key seals now, which keys open.
 
-use crate::cipher::Cipher;
-use crate::error::KeyError;
-use crate::instant::Instant;
-use crate::key::{Key, KeyId};
+use crate::keys::error::KeyError;
+use crate::keys::id::KeyId;
+use crate::keys::key::Key;
+use crate::timestamp::Timestamp;
+use crate::wire::cipher::Cipher;
 use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
@@ -45,7 +46,7 @@ pub struct KeyRing {
     /// Places in `keys`, the newest `seal_from` first.
     newest_first: Vec<usize>,
     /// What a key file says beside its keys: older sessions are refused.
-    reject_created_before: Option<Instant>,
+    reject_created_before: Option<Timestamp>,
 }
 
 /// A key of a ring, ready for use. The secret that it came from is gone.
@@ -55,7 +56,7 @@ struct RingKey {
     cipher: Cipher,
     seals: Seals,
     /// `None`: for ever.
-    open_until: Option<Instant>,
+    open_until: Option<Timestamp>,
     revoked: bool,
 }
 
@@ -64,7 +65,7 @@ struct RingKey {
 enum Seals {
     Never,
     Always,
-    From(Instant),
+    From(Timestamp),
 }
 
 impl RingKey {
@@ -74,7 +75,7 @@ impl RingKey {
     }
 
     /// The state of a key that neither seals nor opens.
-    fn ended(&self, now: Instant) -> Option<KeyState> {
+    fn ended(&self, now: Timestamp) -> Option<KeyState> {
         if self.revoked {
             Some(KeyState::Revoked)
         } else if self.open_until.is_some_and(|until| until <= now) {
@@ -84,7 +85,7 @@ impl RingKey {
         }
     }
 
-    fn may_seal(&self, now: Instant) -> bool {
+    fn may_seal(&self, now: Timestamp) -> bool {
         let begun = match self.seals {
             Seals::Never => false,
             Seals::Always => true,
@@ -110,13 +111,13 @@ impl DatedKey {
     }
 
     /// From when the key no longer opens. Every key but the newest needs this.
-    pub fn open_until(mut self, time: OffsetDateTime) -> DatedKey {
+    pub fn with_open_until(mut self, time: OffsetDateTime) -> DatedKey {
         self.open_until = Some(time);
         self
     }
 
     /// Marks a key that leaked: it neither seals nor opens any more.
-    pub fn revoked(mut self) -> DatedKey {
+    pub fn with_revoked(mut self) -> DatedKey {
         self.revoked = true;
         self
     }
@@ -127,12 +128,12 @@ impl DatedKey {
     }
 
     /// From when it seals, until the next key does.
-    pub fn seals_from(&self) -> OffsetDateTime {
+    pub fn seal_from(&self) -> OffsetDateTime {
         self.seal_from
     }
 
     /// From when it no longer opens, if that is decided.
-    pub fn opens_until(&self) -> Option<OffsetDateTime> {
+    pub fn open_until(&self) -> Option<OffsetDateTime> {
         self.open_until
     }
 
@@ -201,7 +202,7 @@ impl KeyRing {
     /// let (old, new) = (Key::generate(), Key::generate());
     /// let ring = KeyRing::schedule([
     ///     DatedKey::new(old.clone(), datetime!(2026-10-21 00:00 UTC))
-    ///         .open_until(datetime!(2026-11-21 09:00 UTC)),
+    ///         .with_open_until(datetime!(2026-11-21 09:00 UTC)),
     ///     DatedKey::new(new.clone(), datetime!(2026-11-21 00:00 UTC)),
     /// ])?;
     /// assert_eq!(
@@ -222,9 +223,9 @@ impl KeyRing {
         keys.sort_by_key(|dated| dated.seal_from);
         check_dates(&keys).map_err(|fault| KeyError::Schedule(fault.problem))?;
         let ring_key = |dated: &DatedKey| RingKey {
-            open_until: dated.open_until.map(Instant::from_time),
+            open_until: dated.open_until.map(Timestamp::from_time),
             revoked: dated.revoked,
-            ..RingKey::new(&dated.key, Seals::From(Instant::from_time(dated.seal_from)))
+            ..RingKey::new(&dated.key, Seals::From(Timestamp::from_time(dated.seal_from)))
         };
         KeyRing::from_keys(keys.iter().map(ring_key).collect())
     }
@@ -243,12 +244,12 @@ impl KeyRing {
     /// gets the time with it, so that nobody can use a key file and forget what it ended.
     #[cfg(feature = "key-file")]
     pub(crate) fn rejecting_before(self, time: Option<OffsetDateTime>) -> KeyRing {
-        KeyRing { reject_created_before: time.map(Instant::from_time), ..self }
+        KeyRing { reject_created_before: time.map(Timestamp::from_time), ..self }
     }
 
     /// In milliseconds since the Unix epoch; 0 where nothing is refused.
     pub(crate) fn reject_created_before_millis(&self) -> u64 {
-        self.reject_created_before.map_or(0, Instant::millis)
+        self.reject_created_before.map_or(0, Timestamp::millis)
     }
 
     /// The ring in an environment variable: keys in text form, separated by commas. The first
@@ -264,7 +265,7 @@ impl KeyRing {
 
     /// The state of every key at `now`, the newest `seal_from` first.
     pub fn states_at(&self, now: OffsetDateTime) -> Vec<(KeyId, KeyState)> {
-        let now = Instant::from_time(now);
+        let now = Timestamp::from_time(now);
         let active = self.active(now).map(|key| key.id);
         let state = |key: &RingKey| match (key.ended(now), key.seals) {
             (Some(ended), _) => ended,
@@ -279,12 +280,12 @@ impl KeyRing {
         self.newest_first.iter().map(|place| &self.keys[*place])
     }
 
-    fn active(&self, now: Instant) -> Option<&RingKey> {
+    fn active(&self, now: Timestamp) -> Option<&RingKey> {
         self.in_order().find(|key| key.may_seal(now))
     }
 
     /// What opens a cookie that names this key.
-    pub(crate) fn opening(&self, id: KeyId, now: Instant) -> Opening<'_> {
+    pub(crate) fn opening(&self, id: KeyId, now: Timestamp) -> Opening<'_> {
         match self.keys.binary_search_by_key(&id, |key| key.id) {
             Ok(place) if self.keys[place].ended(now).is_none() => {
                 Opening::With(&self.keys[place].cipher)
@@ -295,7 +296,7 @@ impl KeyRing {
     }
 
     /// The key that seals at `now`.
-    pub(crate) fn sealing(&self, now: Instant) -> Option<(KeyId, &Cipher)> {
+    pub(crate) fn sealing(&self, now: Timestamp) -> Option<(KeyId, &Cipher)> {
         self.active(now).map(|key| (key.id, &key.cipher))
     }
 }
@@ -385,7 +386,7 @@ mod tests {
     const DRAINED: OffsetDateTime = datetime!(2026-11-10 09:00 UTC);
 
     fn two() -> [DatedKey; 2] {
-        [DatedKey::new(key(1), FIRST).open_until(DRAINED), DatedKey::new(key(2), SECOND)]
+        [DatedKey::new(key(1), FIRST).with_open_until(DRAINED), DatedKey::new(key(2), SECOND)]
     }
 
     /// The states of `key(2)` and `key(1)`.
@@ -409,7 +410,7 @@ mod tests {
     #[test]
     fn revoked_comes_before_every_date() {
         let [old, new] = two();
-        let ring = KeyRing::schedule([old.revoked(), new]).unwrap();
+        let ring = KeyRing::schedule([old.with_revoked(), new]).unwrap();
         assert_eq!(states(&ring, FIRST), [Published, Revoked]);
         assert_eq!(states(&ring, DRAINED), [Active, Revoked]);
     }
@@ -417,18 +418,21 @@ mod tests {
     #[test]
     fn states_decide_what_seals_and_opens() {
         let ring = KeyRing::schedule(two()).unwrap();
-        let sealing = |now| ring.sealing(Instant::from_time(now)).map(|(id, _)| id);
+        let sealing = |now| ring.sealing(Timestamp::from_time(now)).map(|(id, _)| id);
         assert_eq!(sealing(datetime!(2026-10-31 00:00 UTC)), None);
         assert_eq!(sealing(FIRST), Some(key(1).id()));
         assert_eq!(sealing(SECOND), Some(key(2).id()));
         let opens = |key: Key, now| {
-            matches!(ring.opening(key.id(), Instant::from_time(now)), Opening::With(_))
+            matches!(ring.opening(key.id(), Timestamp::from_time(now)), Opening::With(_))
         };
         assert!(opens(key(2), FIRST), "published opens");
         assert!(opens(key(1), SECOND), "draining opens");
         assert!(!opens(key(1), DRAINED), "retired does not");
-        assert!(matches!(ring.opening(key(1).id(), Instant::from_time(DRAINED)), Opening::Retired));
-        assert!(matches!(ring.opening(key(3).id(), Instant::from_time(FIRST)), Opening::Unknown));
+        assert!(matches!(
+            ring.opening(key(1).id(), Timestamp::from_time(DRAINED)),
+            Opening::Retired
+        ));
+        assert!(matches!(ring.opening(key(3).id(), Timestamp::from_time(FIRST)), Opening::Unknown));
     }
 
     #[test]
@@ -458,16 +462,16 @@ mod tests {
             )
         );
         assert_eq!(
-            message(vec![old.clone(), new.clone().open_until(DRAINED)]),
+            message(vec![old.clone(), new.clone().with_open_until(DRAINED)]),
             format!(
                 "the schedule of keys is wrong: the newest key, {b}, has an `open_until`: remove it"
             )
         );
         assert_eq!(
-            message(vec![old.clone().revoked(), new.clone().revoked()]),
+            message(vec![old.clone().with_revoked(), new.clone().with_revoked()]),
             "the schedule of keys is wrong: every key is revoked: add a new one"
         );
-        let gap = DatedKey::new(key(1), FIRST).open_until(SECOND - time::Duration::SECOND);
+        let gap = DatedKey::new(key(1), FIRST).with_open_until(SECOND - time::Duration::SECOND);
         assert_eq!(
             message(vec![gap, DatedKey::new(key(2), SECOND)]),
             format!("the schedule of keys is wrong: the key {a} ends before {b} seals")

@@ -85,9 +85,7 @@ fn each_rejection_is_one_debug_event_with_reason_and_key_id() {
     let id = key(KEY).id();
     assert_eq!(
         event,
-        format!(
-            "DEBUG sealed_session::report: session cookie rejected reason=forged key_id={id}\n"
-        )
+        format!("DEBUG sealed_session: session cookie rejected reason=forged key_id={id}\n")
     );
 }
 

@@ -1,17 +1,18 @@
 //! The steps between a cookie's value and a session, and back:
 //! envelope, key ring, cipher, payload, timeouts.
 
-use crate::envelope::{self, Binding, Envelope, Parts};
-use crate::error::{EncodeError, Reason};
-use crate::instant::Instant;
-use crate::key_ring::{KeyRing, Opening};
-use crate::payload::{self, Stamps, Written};
+use crate::error::EncodeError;
+use crate::headers::cookie::CookieFinder;
+use crate::headers::set_cookie::CookieWriter;
+use crate::keys::ring::{KeyRing, Opening};
 use crate::random;
-use crate::report::{self, SealedBy};
-use crate::request::CookieFinder;
-use crate::response::CookieWriter;
+use crate::rules::reason::Reason;
+use crate::rules::timeouts::{Clocks, Policy};
 use crate::session::{Loaded, Session};
-use crate::timeouts::{Clocks, Policy};
+use crate::telemetry::{self, SealedBy};
+use crate::timestamp::Timestamp;
+use crate::wire::envelope::{self, Binding, Envelope, Parts};
+use crate::wire::plaintext::{self, Stamps, Written};
 use arc_swap::ArcSwap;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::type_name;
@@ -48,7 +49,7 @@ pub(crate) type Revoked<T> = Box<dyn Fn(&Session<T>) -> bool + Send + Sync>;
 
 impl<T: Serialize + DeserializeOwned> Inner<T> {
     /// Value → session, or the first check that it failed.
-    pub(crate) fn open(&self, value: &[u8], now: Instant) -> Result<Session<T>, Reason> {
+    pub(crate) fn open(&self, value: &[u8], now: Timestamp) -> Result<Session<T>, Reason> {
         let mut sealed_by = SealedBy::Unread;
         // Steps 1 to 8 are below.
         let mut result = self.check_and_open(value, now, &mut sealed_by);
@@ -59,8 +60,8 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
             result = Err(Reason::Revoked);
         }
         match &result {
-            Ok(_) => report::opened(sealed_by),
-            Err(reason) => report::rejected(*reason, sealed_by),
+            Ok(_) => telemetry::opened(sealed_by),
+            Err(reason) => telemetry::rejected(*reason, sealed_by),
         }
         result
     }
@@ -68,7 +69,7 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
     fn check_and_open(
         &self,
         value: &[u8],
-        now: Instant,
+        now: Timestamp,
         sealed_by: &mut SealedBy,
     ) -> Result<Session<T>, Reason> {
         // 1. Length, before any work.
@@ -94,7 +95,7 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
         let Parts { associated, nonce, text, tag } = envelope.parts();
         cipher.open(nonce, associated, text, tag).map_err(|_| Reason::Forged)?;
         // 5. Plaintext → stamps, and where the data is.
-        let (stamps, data) = payload::split(text)?;
+        let (stamps, data) = plaintext::split(text)?;
         let (id, clocks) = stamps.identity()?;
         // 6. Both deadlines.
         clocks.check(&self.policy, now)?;
@@ -109,7 +110,7 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
             schema if upgraded => {
                 self.upgrades.get(&schema).ok_or(Reason::OldSchema)?(&text[data.clone()])
             }
-            _ => payload::read(&text[data.clone()]),
+            _ => plaintext::read(&text[data.clone()]),
         }?;
         let (buffer, text) = envelope.into_plaintext();
         let data = text.start + data.start..text.start + data.end;
@@ -118,7 +119,7 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
     }
 
     /// Session → payload without its padding, renewed at `now`.
-    pub(crate) fn draft(&self, session: &Session<T>, now: Instant) -> Result<Draft, EncodeError> {
+    pub(crate) fn draft(&self, session: &Session<T>, now: Timestamp) -> Result<Draft, EncodeError> {
         /// For a session that was in no cookie yet.
         const USUAL_LEN: usize = 512;
         let renewed = session.clocks.renewed_at(&self.policy, now);
@@ -128,7 +129,7 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
 
         let mut envelope = Envelope::draft(&self.binding, expected_len);
         let (buffer, _) = envelope.text();
-        let written = payload::write(buffer, &stamps, &**session)
+        let written = plaintext::write(buffer, &stamps, &**session)
             .map_err(|source| EncodeError::Serialize { type_name: type_name::<T>(), source })?;
         Ok(Draft { envelope, clocks, written })
     }
@@ -149,9 +150,9 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
         let end_marker = 1;
         let widest = buffer.len() - start
             + draft.written.excess
-            + payload::growth(&draft.clocks)
+            + plaintext::growth(&draft.clocks)
             + end_marker;
-        let value_len = envelope::value_len(payload::padded_len(widest, self.padding));
+        let value_len = envelope::value_len(plaintext::padded_len(widest, self.padding));
         let size = self.name.len() + 1 + value_len;
         if size > COOKIE_LIMIT {
             return Err(EncodeError::TooLarge { size, limit: COOKIE_LIMIT });
@@ -170,18 +171,18 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
         &self,
         mut draft: Draft,
         session: &Session<T>,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Envelope, EncodeError> {
         // 1. Size.
         self.check_size(&mut draft)?;
         let Draft { mut envelope, clocks: _, written } = draft;
         let (buffer, start) = envelope.text();
         // 2. Would it come back? Looked for while developing.
-        if cfg!(debug_assertions) && !payload::round_trips::<T>(&buffer[written.data]) {
+        if cfg!(debug_assertions) && !plaintext::round_trips::<T>(&buffer[written.data]) {
             return Err(EncodeError::RoundTrip { type_name: type_name::<T>() });
         }
         // 3. Padding.
-        payload::pad(buffer, start, self.padding);
+        plaintext::pad(buffer, start, self.padding);
         // 4. The key of the day, and a nonce from the operating system.
         let ring = self.ring.load();
         let (key_id, cipher) = ring.sealing(now).ok_or(EncodeError::NoSealingKey)?;
@@ -193,7 +194,7 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
         // 5. Plaintext → ciphertext and tag.
         let Parts { associated, nonce, text, tag } = envelope.parts();
         *tag = cipher.seal(nonce, associated, text);
-        report::sealed(key_id);
+        telemetry::sealed(key_id);
         Ok(envelope)
     }
 }

@@ -1,10 +1,10 @@
 //! Which configurations are refused? Each check names the setting and the mend.
 
 use crate::error::{ConfigError, EncodeError, ROUND_TRIP_CAUSES};
-use crate::payload;
-use crate::pipeline::{Inner, Upgrade};
-use crate::response::Attributes;
-use crate::timeouts::{Policy, Timeouts};
+use crate::headers::set_cookie::Attributes;
+use crate::rules::timeouts::{Policy, Timeouts};
+use crate::wire::codec::{Inner, Upgrade};
+use crate::wire::plaintext;
 use cookie::SameSite;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::type_name;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use time::Duration;
 
 /// The length of a part of the associated data has 16 bits.
-const MOST_BINDING: usize = u16::MAX as usize;
+const MAX_BINDING: usize = u16::MAX as usize;
 
 fn refuse<R>(setting: &'static str, problem: impl Into<String>) -> Result<R, ConfigError> {
     Err(ConfigError::new(setting, problem))
@@ -67,7 +67,7 @@ pub(crate) fn policy(
 
 pub(crate) fn app(app: &str) -> Result<(), ConfigError> {
     match app.len() {
-        1..=MOST_BINDING => Ok(()),
+        1..=MAX_BINDING => Ok(()),
         _ => refuse(
             "app",
             "name the application and its use, like `shop` or `shop/reset`, in 1 to 65535 bytes",
@@ -233,7 +233,7 @@ pub(crate) fn default_data<T: Serialize + DeserializeOwned + Default>()
     };
     let bytes = postcard::to_allocvec(&T::default())
         .map_err(|error| broken(&format!("cannot be serialised ({error})")))?;
-    let back: T = payload::read(&bytes).map_err(|_| broken("cannot be read back"))?;
+    let back: T = plaintext::read(&bytes).map_err(|_| broken("cannot be read back"))?;
     match postcard::to_allocvec(&back) {
         Ok(again) if again == bytes => Ok(bytes),
         _ => Err(broken("comes back as another value")),
@@ -469,11 +469,11 @@ mod tests {
     #[test]
     fn upgrades_that_contradict_the_version() {
         assert_eq!(
-            refusal(|b| b.version(3).upgrade(3, |old: u8| old.into())),
+            refusal(|b| b.schema_version(3).upgrade(3, |old: u8| old.into())),
             "`upgrade`: an upgrade from version 3 needs a `version` above it, not 3"
         );
         assert_eq!(
-            refusal(|b| b.version(3).upgrade(1, |_: u8| 0).upgrade(1, |_: u16| 0)),
+            refusal(|b| b.schema_version(3).upgrade(1, |_: u8| 0).upgrade(1, |_: u16| 0)),
             "`upgrade`: there are two upgrades from version 1"
         );
     }
@@ -484,7 +484,10 @@ mod tests {
 
     fn default_refusal<T: Serialize + DeserializeOwned + Default>() -> String {
         let message = builder::<T>().build().unwrap_err().to_string();
-        assert!(message.starts_with("`build`: `sealed_session::checks::tests::"), "{message}");
+        assert!(
+            message.starts_with("`build`: `sealed_session::config::validate::tests::"),
+            "{message}"
+        );
         assert!(message.ends_with(CAUSES), "{message}");
         message
     }

@@ -1,106 +1,13 @@
-//! `Set-Cookie`, removal, `Cache-Control`, `Vary`.
+//! `Cache-Control` and `Vary`: which caches may keep a response.
 //!
 //! A response with a session's cookie on it must not be handed to anybody else. What a cache may
 //! share is decided here by RFC 9111 §5.2.2 and, for caches that are told apart, RFC 9213.
 
-use crate::envelope::Envelope;
-use cookie::{Cookie, SameSite};
-use http::header::{
-    CACHE_CONTROL, EXPIRES, Entry, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
-};
-use std::fmt::Write;
-use time::{Duration, OffsetDateTime};
-
-/// RFC 6265bis §5.5: browsers cut a longer `Max-Age` to this.
-const MOST_MAX_AGE: u32 = 400 * 24 * 60 * 60;
+use http::header::{CACHE_CONTROL, EXPIRES, HeaderMap, HeaderName, HeaderValue, VARY};
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private");
 const PRIVATE_NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
 const COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
-
-/// The attributes of our cookie, as the builder checked them.
-#[derive(Debug, Clone)]
-pub(crate) struct Attributes {
-    pub(crate) name: String,
-    pub(crate) path: String,
-    pub(crate) domain: Option<String>,
-    pub(crate) same_site: SameSite,
-    pub(crate) secure: bool,
-    pub(crate) http_only: bool,
-    pub(crate) partitioned: bool,
-}
-
-/// Writes our cookie, whose attributes never change, into responses.
-pub(crate) struct CookieWriter {
-    /// `name=`
-    start: String,
-    /// `; HttpOnly; …`, all attributes but `Max-Age`.
-    attributes: String,
-    persistent: bool,
-    removal: HeaderValue,
-}
-
-impl CookieWriter {
-    pub(crate) fn new(attributes: &Attributes, persistent: bool) -> CookieWriter {
-        let Attributes { name, path, domain, .. } = attributes;
-        let mut cookie = Cookie::build((name, ""))
-            .path(path)
-            .same_site(attributes.same_site)
-            .secure(attributes.secure)
-            .http_only(attributes.http_only)
-            .partitioned(attributes.partitioned)
-            .build();
-        if let Some(domain) = domain {
-            cookie.set_domain(domain);
-        }
-        let start = format!("{name}=");
-        let attributes = cookie.to_string().split_off(start.len());
-        // Both, for browsers that know only one of them; with the very attributes it was set with,
-        // or browsers keep it (RFC 6265bis §5.7: name, domain, path and partition must match).
-        cookie.set_max_age(Duration::ZERO);
-        cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
-        let removal = HeaderValue::try_from(cookie.to_string());
-        let removal = removal.expect("the builder refuses attributes that no header can hold");
-        CookieWriter { start, attributes, persistent, removal }
-    }
-
-    /// Sets our cookie to a sealed envelope, for `max_age` seconds.
-    pub(crate) fn set(&self, headers: &mut HeaderMap, max_age: u32, envelope: &Envelope) {
-        const MAX_AGE_LEN: usize = "; Max-Age=34560000".len();
-        let len = self.start.len() + envelope.value_len() + self.attributes.len() + MAX_AGE_LEN;
-        let mut text = String::with_capacity(len);
-        text.push_str(&self.start);
-        envelope.append_to(&mut text);
-        text.push_str(&self.attributes);
-        if self.persistent {
-            let max_age = max_age.min(MOST_MAX_AGE);
-            write!(text, "; Max-Age={max_age}").expect("a String takes all");
-        }
-        let header =
-            HeaderValue::try_from(text).expect("base64 and checked attributes are visible");
-        self.put(headers, header);
-    }
-
-    /// Removes our cookie from the browser.
-    pub(crate) fn remove(&self, headers: &mut HeaderMap) {
-        self.put(headers, self.removal.clone());
-    }
-
-    /// Ours appears once; those of others stay as they are and in their order.
-    fn put(&self, headers: &mut HeaderMap, ours: HeaderValue) {
-        let is_ours = |value: &HeaderValue| value.as_bytes().starts_with(self.start.as_bytes());
-        if headers.get_all(SET_COOKIE).iter().any(is_ours)
-            && let Entry::Occupied(entry) = headers.entry(SET_COOKIE)
-        {
-            let (name, values) = entry.remove_entry_mult();
-            let others: Vec<HeaderValue> = values.filter(|value| !is_ours(value)).collect();
-            for other in others {
-                headers.append(&name, other);
-            }
-        }
-        headers.append(SET_COOKIE, ours);
-    }
-}
 
 /// Who may keep a response, by what the handler said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,13 +64,13 @@ fn forbids_sharing(value: &HeaderValue) -> bool {
 
 /// The headers that are read or written here, for adapters that have to copy them.
 #[cfg(feature = "actix-web")]
-pub(crate) fn concerns(name: &str) -> bool {
+pub(crate) fn is_read_or_written(name: &str) -> bool {
     matches!(name, "cache-control" | "expires" | "set-cookie" | "vary") || is_targeted(name)
 }
 
 /// The headers of a response that takes the place of one whose session could not be saved.
-#[cfg(any(feature = "actix-web", feature = "poem", feature = "tower"))]
-pub(crate) fn of_failure() -> HeaderMap {
+#[cfg(feature = "_adapter")]
+pub(crate) fn failure_headers() -> HeaderMap {
     HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-store")), (VARY, COOKIE)])
 }
 
@@ -340,46 +247,5 @@ mod tests {
         assert_eq!(varied(&[("vary", "accept, COOKIE")]), ["accept, COOKIE"]);
         assert_eq!(varied(&[("vary", "*")]), ["*"]);
         assert_eq!(varied(&[("vary", "Set-Cookie2")]), ["Set-Cookie2", "Cookie"]);
-    }
-
-    fn attributes() -> Attributes {
-        Attributes {
-            name: "sid".to_owned(),
-            path: "/app".to_owned(),
-            domain: Some("example.com".to_owned()),
-            same_site: SameSite::None,
-            secure: true,
-            http_only: true,
-            partitioned: true,
-        }
-    }
-
-    #[test]
-    fn a_removal_cookie_has_every_attribute_it_was_set_with() {
-        let mut removed = headers(&[]);
-        CookieWriter::new(&attributes(), true).remove(&mut removed);
-        assert_eq!(
-            lines(&removed),
-            [(
-                "set-cookie",
-                "sid=; HttpOnly; SameSite=None; Partitioned; Secure; Path=/app; Domain=example.com; \
-                 Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
-            )]
-        );
-    }
-
-    #[test]
-    fn ours_appears_once_and_others_stay_in_order() {
-        let mut responses = headers(&[
-            ("set-cookie", "a=1"),
-            ("set-cookie", "sid=old; Path=/"),
-            ("set-cookie", "sidecar=2"),
-            ("set-cookie", "sid=older"),
-        ]);
-        CookieWriter::new(&attributes(), true).remove(&mut responses);
-        let cookies: Vec<&str> = lines(&responses).into_iter().map(|(_, value)| value).collect();
-        assert_eq!(cookies[..2], ["a=1", "sidecar=2"]);
-        assert_eq!(cookies.len(), 3);
-        assert!(cookies[2].starts_with("sid=; "));
     }
 }

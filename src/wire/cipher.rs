@@ -110,7 +110,7 @@ mod tests {
 
     /// From the specification (C2SP, `XAES-256-GCM.md`). Never regenerate.
     fn vectors() -> Value {
-        serde_json::from_str(include_str!("../tests/vectors/xaes-256-gcm.json")).unwrap()
+        serde_json::from_str(include_str!("../../tests/vectors/xaes-256-gcm.json")).unwrap()
     }
 
     fn bytes<const N: usize>(value: &Value) -> [u8; N] {

@@ -42,11 +42,11 @@
 //! # let _ = poem::Route::new().around(signed_in_only);
 //! ```
 
-pub use super::loan::{Session, SessionRejection};
 pub use super::middleware::{Restored, SessionMiddleware};
+pub use super::slot::{Session, SessionRejection};
 
-use super::loan::Desk;
-use crate::response;
+use super::slot::SessionSlot;
+use crate::headers::caching;
 use crate::sessions::Sessions;
 use ::poem::error::ResponseError;
 use ::poem::{
@@ -89,10 +89,10 @@ where
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response, Error> {
-        let desk = Desk::new(self.sessions.clone());
-        request.extensions_mut().insert(Arc::clone(&desk));
+        let slot = SessionSlot::new(self.sessions.clone());
+        request.extensions_mut().insert(Arc::clone(&slot));
         let result = self.inner.call(request).await.map(IntoResponse::into_response);
-        let Some(closing) = desk.close() else {
+        let Some(closing) = slot.close() else {
             return result;
         };
         // The response of an error is made here, for it to carry the session.
@@ -108,7 +108,7 @@ where
 /// What is sent where a session cannot be saved: nothing of the handler's response is left.
 fn failed() -> Response {
     let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    *response.headers_mut() = response::of_failure();
+    *response.headers_mut() = caching::failure_headers();
     response
 }
 

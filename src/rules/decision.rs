@@ -1,7 +1,7 @@
 //! Must the session be written, removed or left alone? The table of `docs/design.md`, row by row.
 
-use crate::error::Reason;
-use crate::response::Caching;
+use super::reason::Reason;
+use crate::headers::caching::Caching;
 use crate::session::{Cookies, Origin};
 
 /// A response this much later than its request must not renew: a long poll would undo a logout
@@ -78,7 +78,9 @@ fn is_cleared(origin: Origin) -> bool {
     use Reason::*;
     matches!(
         origin,
-        Origin::Rejected(TooLong | Malformed | RetiredKey | Forged | Payload | OldSchema | Revoked)
+        Origin::Rejected(
+            TooLong | Malformed | RetiredKey | Forged | InvalidPayload | OldSchema | Revoked
+        )
     )
 }
 
@@ -143,7 +145,7 @@ mod tests {
 
     #[test]
     fn row_4_what_nobody_will_accept_is_removed() {
-        for reason in [TooLong, Malformed, RetiredKey, Forged, Payload, OldSchema, Revoked] {
+        for reason in [TooLong, Malformed, RetiredKey, Forged, InvalidPayload, OldSchema, Revoked] {
             assert_eq!(rejected(reason).decide(), Remove, "{reason}");
             assert_eq!(Facts { late: true, ..rejected(reason) }.decide(), Remove, "{reason} late");
         }

@@ -1,0 +1,4 @@
+//! How is a `Sessions` configured, and which configurations are refused?
+
+pub(crate) mod builder;
+pub(crate) mod validate;

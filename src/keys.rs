@@ -1,0 +1,8 @@
+//! The keys that seal and open.
+
+pub(crate) mod error;
+pub(crate) mod id;
+pub(crate) mod key;
+#[cfg(feature = "private-jar")]
+mod private_jar;
+pub(crate) mod ring;

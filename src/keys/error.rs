@@ -1,0 +1,54 @@
+//! Which keys are refused? Each message names the fix and repeats no part of a secret.
+
+use super::id::KeyId;
+
+/// A key or a key ring that cannot be used. The message never repeats any part of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Raw bytes of another length than 32.
+    #[error("a key has 32 bytes, this one has {0}")]
+    Length(usize),
+    /// 32 equal bytes: a placeholder.
+    #[error(
+        "all bytes of the key are equal: that is a placeholder, not a key; `Key::generate` makes one"
+    )]
+    AllEqual,
+    /// 32 printable ASCII characters: a text, which an attacker can guess.
+    #[error("the key's bytes are readable text, not random bytes; `Key::generate` makes a key")]
+    Text,
+    /// A text form that does not begin with `ssk1_`.
+    #[error("a key in text form begins with `ssk1_`")]
+    Prefix,
+    /// A text form of another length than 53 characters.
+    #[error("a key in text form has 53 characters, this one has {0}: was it cut short?")]
+    TextLength(usize),
+    /// A text form with a character outside the base64url alphabet.
+    #[error("the key has a character that is not of the base64url alphabet")]
+    Alphabet,
+    /// A text form whose checksum does not match.
+    #[error("the key's checksum does not match: one of its characters was changed")]
+    Checksum,
+    /// Two keys of one ring share an id.
+    #[error("two keys of the ring have the id {0}: is one of them listed twice?")]
+    DuplicateId(KeyId),
+    /// The dates of a schedule contradict each other.
+    #[error("the schedule of keys is wrong: {0}")]
+    Schedule(String),
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes for a key")]
+    Randomness,
+    /// The environment variable is not set or not Unicode.
+    #[error(
+        "the environment variable {0} is not set to a key; `Key::generate().to_text()` makes one"
+    )]
+    Variable(String),
+    /// One entry of a list of keys is wrong.
+    #[error("key {position} of the list: {error}")]
+    Entry {
+        /// Its place in the list, from 1.
+        position: usize,
+        /// What is wrong with it.
+        error: Box<KeyError>,
+    },
+}
