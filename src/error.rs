@@ -9,6 +9,7 @@
 //! No error carries a key, a cookie's value or anything from inside a session, and
 //! a visitor is shown the same thing whatever the [`Reason`] was.
 
+use crate::random::NoRandomness;
 use crate::rules::reason::Reason;
 
 /// [`Sessions::decode`](crate::Sessions::decode) did not accept a value. Nobody needs to act:
@@ -70,6 +71,12 @@ pub enum EncodeError {
         "no key of the ring seals at this time: check `seal_from` of the newest key and the clock"
     )]
     NoSealingKey,
+}
+
+impl From<NoRandomness> for EncodeError {
+    fn from(_: NoRandomness) -> EncodeError {
+        EncodeError::Randomness
+    }
 }
 
 /// What users meet when a type does not survive postcard, most frequent first.

@@ -1,17 +1,19 @@
 //! What does a cookie's value say, and why is it refused? For people who search for a fault
-//! (feature `cli`).
+//! (feature `inspect`).
 //!
-//! The same steps as when a server opens it, but without the application's type: what is inside the
+//! A value is opened as a server opens it, but without the application's type: what is inside the
 //! data stays inside.
 
+use crate::config::builder::DEFAULT_COOKIE_NAME;
+use crate::config::validate;
+use crate::error::ConfigError;
 use crate::keys::id::KeyId;
-use crate::keys::ring::{KeyRing, KeyState, Opening};
-use crate::rules::reason::Reason;
+use crate::keys::ring::{KeyRing, KeyState};
+use crate::live_state::LiveState;
+use crate::rules::reason::{Reason, Refusal};
 use crate::rules::timeouts::{Policy, Timeouts};
 use crate::timestamp::Timestamp;
-use crate::wire::codec::COOKIE_LIMIT;
-use crate::wire::envelope::{Binding, Envelope, Parts};
-use crate::wire::plaintext;
+use crate::wire::codec::{self, Codec};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -32,8 +34,24 @@ pub struct Server {
     pub longest_timeouts: (Duration, Duration),
 }
 
+/// The defaults of [`Sessions::builder`](crate::Sessions::builder), without an application and keys.
+impl Default for Server {
+    fn default() -> Server {
+        let (idle_timeout, absolute_timeout) = Policy::default().timeouts.to_durations();
+        Server {
+            app: String::new(),
+            cookie_name: DEFAULT_COOKIE_NAME.to_owned(),
+            keys: None,
+            idle_timeout,
+            absolute_timeout,
+            longest_timeouts: (idle_timeout, absolute_timeout),
+        }
+    }
+}
+
 /// What a value says.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Inspection {
     /// Bytes of name, `=` and value; 4096 are the limit.
     pub cookie_len: usize,
@@ -46,10 +64,13 @@ pub struct Inspection {
     /// The first check that it failed. (Whether `T` reads its data and what `revoked` says of it,
     /// only the application knows.)
     pub refused: Option<Reason>,
+    /// The row of that check in the table "Opening, in this order" of `docs/format.md`.
+    pub refused_at: Option<u8>,
 }
 
 /// What the library keeps about a session.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Opened {
     /// The session's id.
     pub id: Uuid,
@@ -65,6 +86,8 @@ pub struct Opened {
     pub absolute_deadline: OffsetDateTime,
     /// The application's schema, as in [`schema_version`](crate::SessionsBuilder::schema_version).
     pub schema: u32,
+    /// The cut of its subject that it carries; 0 if it has no subject.
+    pub cut: u32,
     /// How many bytes the application's data has.
     pub data_len: usize,
 }
@@ -73,85 +96,94 @@ pub struct Opened {
 ///
 /// ```
 /// use sealed_session::inspect::{Server, inspect};
+/// use sealed_session::time::OffsetDateTime;
 /// use sealed_session::{Key, KeyRing, Reason, Session, Sessions};
-/// use time::{Duration, OffsetDateTime};
 ///
 /// let keys = KeyRing::new(Key::generate());
 /// let sessions: Sessions<u32> = Sessions::builder("shop", keys.clone()).build()?;
 /// let value = sessions.encode(&Session::new(7))?;
 ///
-/// let server = Server {
-///     app: "shop".to_owned(),
-///     cookie_name: "__Host-session".to_owned(),
-///     keys: Some(keys),
-///     idle_timeout: Duration::minutes(30),
-///     absolute_timeout: Duration::hours(8),
-///     longest_timeouts: (Duration::minutes(30), Duration::hours(8)),
-/// };
+/// let server = Server { app: "shop".to_owned(), keys: Some(keys), ..Server::default() };
 /// let now = OffsetDateTime::now_utc();
-/// assert_eq!(inspect(&value, &server, now).session.unwrap().data_len, 1);
+/// assert_eq!(inspect(&value, &server, now)?.session.unwrap().data_len, 1);
 ///
 /// let elsewhere = Server { app: "blog".to_owned(), ..server };
-/// assert_eq!(inspect(&value, &elsewhere, now).refused, Some(Reason::Forged));
+/// assert_eq!(inspect(&value, &elsewhere, now)?.refused, Some(Reason::Forged));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn inspect(value: &str, server: &Server, now: OffsetDateTime) -> Inspection {
+///
+/// # Errors
+///
+/// [`ConfigError`] for names that no server can have: an `app` that is empty although there are keys,
+/// and names of more than 65,535 bytes.
+pub fn inspect(
+    value: &str,
+    server: &Server,
+    now: OffsetDateTime,
+) -> Result<Inspection, ConfigError> {
+    if server.keys.is_some() {
+        validate::app(&server.app)?;
+    }
+    validate::name_len(&server.cookie_name)?;
+    let codec = Codec::new(&server.app, &server.cookie_name, 1);
     let mut inspection = Inspection {
-        cookie_len: server.cookie_name.len() + 1 + value.len(),
+        cookie_len: codec.cookie_len(value.len()),
         key_id: None,
         key_state: None,
         session: None,
         refused: None,
+        refused_at: None,
     };
-    inspection.refused = inspection.read(value, server, now).err();
-    inspection
+    let Some(ring) = &server.keys else {
+        let read = codec.read_envelope(value.as_bytes());
+        inspection.key_id = read.as_ref().ok().map(|envelope| envelope.key_id());
+        inspection.refuse(read.err());
+        return Ok(inspection);
+    };
+
+    let (policy, at) = (server.policy(), Timestamp::from_time(now));
+    let live = LiveState::new(ring.clone());
+    let (opened, refusal) = match codec.open(value.as_bytes(), &live, &policy, at) {
+        Ok(opened) => (Some(opened), None),
+        Err(rejection) => {
+            inspection.key_id = rejection.key.map(|key| key.id);
+            (rejection.opened, Some(rejection.refusal))
+        }
+    };
+    if let Some(opened) = opened {
+        inspection.key_id = Some(opened.key_id);
+        inspection.session = Some(Opened::new(&opened, &policy, at));
+    }
+    let states = ring.states_at(now);
+    let state = states.iter().find(|(id, _)| Some(*id) == inspection.key_id);
+    inspection.key_state = state.map(|(_, state)| *state);
+    inspection.refuse(refusal);
+    Ok(inspection)
 }
 
 impl Inspection {
-    fn read(&mut self, value: &str, server: &Server, now: OffsetDateTime) -> Result<(), Reason> {
-        // 1. Length, text, envelope.
-        if self.cookie_len > COOKIE_LIMIT {
-            return Err(Reason::TooLong);
-        }
-        let binding = Binding::new(&server.app, &server.cookie_name);
-        let mut envelope = Envelope::parse(value.as_bytes(), &binding)?;
-        let key_id = envelope.key_id();
-        self.key_id = Some(key_id);
-        // 2. Key.
-        let Some(ring) = &server.keys else { return Ok(()) };
-        let state = ring.states_at(now).into_iter().find(|(id, _)| *id == key_id);
-        self.key_state = state.map(|(_, state)| state);
-        let instant = Timestamp::from_time(now);
-        let cipher = match ring.opening(key_id, instant) {
-            Opening::With(cipher) => cipher,
-            Opening::Retired => return Err(Reason::RetiredKey),
-            Opening::Unknown => return Err(Reason::UnknownKey),
-        };
-        // 3. Ciphertext → stamps.
-        let Parts { associated, nonce, text, tag } = envelope.parts();
-        cipher.open(nonce, associated, text, tag).map_err(|_| Reason::Forged)?;
-        let (stamps, data) = plaintext::split(text)?;
-        let (id, clocks) = stamps.identity()?;
-        let policy = server.policy();
-        let (idle, absolute) = clocks.deadlines(&policy, instant);
-        self.session = Some(Opened {
-            id,
+    fn refuse(&mut self, refusal: Option<Refusal>) {
+        self.refused = refusal.map(|refusal| refusal.reason);
+        self.refused_at = refusal.map(|refusal| refusal.row);
+    }
+}
+
+impl Opened {
+    fn new(opened: &codec::Opened, policy: &Policy, now: Timestamp) -> Opened {
+        let codec::Opened { key_id: _, stamps, plaintext } = opened;
+        let clocks = stamps.clocks;
+        let (idle, absolute) = clocks.deadlines(policy, now);
+        Opened {
+            id: stamps.id,
             created_at: clocks.created.to_time(),
-            renewed_at: clocks.created.plus_seconds(clocks.renewed).to_time(),
-            own_timeouts: clocks.own.map(|own| {
-                (Duration::seconds(own.idle.into()), Duration::seconds(own.absolute.into()))
-            }),
+            renewed_at: clocks.last_renewal().to_time(),
+            own_timeouts: clocks.own.map(Timeouts::to_durations),
             idle_deadline: idle.to_time(),
             absolute_deadline: absolute.to_time(),
-            schema: stamps.schema(),
-            data_len: data.len(),
-        });
-        // 4. Times.
-        clocks.check(&policy, instant)?;
-        if clocks.created.millis() < ring.reject_created_before_millis() {
-            return Err(Reason::Revoked);
+            schema: stamps.schema,
+            cut: stamps.cut,
+            data_len: plaintext.data_len(),
         }
-        Ok(())
     }
 }
 

@@ -106,10 +106,12 @@ pub mod inspect;
 #[cfg(feature = "key-file")]
 pub mod key_file;
 mod keys;
+mod live_state;
 mod random;
 mod rules;
 mod session;
 mod sessions;
+mod steps;
 mod telemetry;
 mod timestamp;
 mod wire;
@@ -128,6 +130,7 @@ pub use adapters::tower;
 pub use config::builder::SessionsBuilder;
 pub use cookie::SameSite;
 pub use error::{ConfigError, DecodeError, EncodeError};
+pub use headers::set_cookie::Persistence;
 #[cfg(feature = "key-file")]
 pub use key_file::KeyFile;
 pub use keys::error::KeyError;
@@ -136,7 +139,8 @@ pub use keys::key::Key;
 pub use keys::ring::{DatedKey, KeyRing, KeyState};
 pub use rules::reason::Reason;
 pub use session::{Origin, Session};
-pub use sessions::{Saved, Sessions};
+pub use sessions::Sessions;
+pub use steps::save::Saved;
 pub use wire::codec::COOKIE_LIMIT;
 
 /// The programs of the README, compiled and run as they stand there.

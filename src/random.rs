@@ -1,16 +1,17 @@
 //! Where random bytes come from: the operating system's generator, and nothing else.
 //!
-//! One system call for every nonce and every id. No state is kept in the process, so a
-//! fork or a restored snapshot of a virtual machine cannot make two seals share a nonce.
+//! One system call for every nonce, together with the id where that is new. No state is kept in the
+//! process, so a fork or a restored snapshot of a virtual machine cannot make two seals share a
+//! nonce.
 
 /// The operating system gave no random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoRandomness;
 
-/// `N` bytes from the operating system.
+/// Returns `N` bytes from the operating system.
 pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     #[cfg(test)]
-    if failing::now() {
+    if on_test::fails() {
         return Err(NoRandomness);
     }
     let mut bytes = [0; N];
@@ -18,22 +19,31 @@ pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     Ok(bytes)
 }
 
-/// A generator that fails, for the tests of what happens then.
+/// A generator that fails, or whose calls are counted, on one thread.
 #[cfg(test)]
-pub(crate) mod failing {
+pub(crate) mod on_test {
     use std::cell::Cell;
 
     thread_local!(static FAILING: Cell<bool> = const { Cell::new(false) });
+    thread_local!(static CALLS: Cell<usize> = const { Cell::new(0) });
 
-    pub(super) fn now() -> bool {
+    pub(super) fn fails() -> bool {
+        CALLS.set(CALLS.get() + 1);
         FAILING.get()
     }
 
-    /// Runs `f` on this thread with a generator that fails.
-    pub(crate) fn during<R>(f: impl FnOnce() -> R) -> R {
+    /// Runs `f` with a generator that fails.
+    pub(crate) fn without_randomness<R>(f: impl FnOnce() -> R) -> R {
         FAILING.set(true);
         let result = f();
         FAILING.set(false);
         result
+    }
+
+    /// Returns how often `f` asks for random bytes.
+    pub(crate) fn calls<R>(f: impl FnOnce() -> R) -> usize {
+        let before = CALLS.get();
+        f();
+        CALLS.get() - before
     }
 }

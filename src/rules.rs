@@ -1,5 +1,4 @@
-//! What counts: why a cookie is refused, when a session ends, what is written.
+//! What counts: why a cookie is refused, and when a session ends.
 
-pub(crate) mod decision;
 pub(crate) mod reason;
 pub(crate) mod timeouts;

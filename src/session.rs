@@ -4,9 +4,10 @@ use crate::random::{self, NoRandomness};
 use crate::rules::reason::Reason;
 use crate::rules::timeouts::{Clocks, Policy, Timeouts};
 use crate::timestamp::Timestamp;
-use crate::wire::plaintext;
+use crate::wire::plaintext::{self, Plaintext, Stamps};
 use std::fmt;
-use std::ops::{Deref, DerefMut, Range};
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, OnceLock};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
@@ -27,18 +28,7 @@ use uuid::Uuid;
 /// ```
 pub struct Session<T> {
     data: T,
-    pub(crate) id: Uuid,
-    pub(crate) clocks: Clocks,
-    /// When it was loaded or made.
-    pub(crate) now: Timestamp,
-    /// What the deadlines that a handler asks for are computed with.
-    policy: Policy,
-    origin: Origin,
-    /// How many cookies of our name the request had.
-    pub(crate) cookies: Cookies,
-    /// What [`Sessions::save`](crate::Sessions::save) compares with.
-    pub(crate) loaded: Option<Loaded>,
-    pub(crate) changes: Changes,
+    pub(crate) meta: Meta,
 }
 
 /// Where a session came from.
@@ -60,15 +50,100 @@ pub(crate) enum Cookies {
     Several,
 }
 
+impl Cookies {
+    /// Returns the count after one more.
+    pub(crate) fn and_one_more(self) -> Cookies {
+        match self {
+            Cookies::None => Cookies::One,
+            Cookies::One | Cookies::Several => Cookies::Several,
+        }
+    }
+}
+
+/// All of a session but its data: what `save` decides by, whatever `T` is.
+pub(crate) struct Meta {
+    id: SessionId,
+    pub(crate) clocks: Clocks,
+    /// When it was loaded or made.
+    pub(crate) now: Timestamp,
+    /// What the deadlines that a handler asks for are computed with.
+    policy: Policy,
+    pub(crate) origin: Origin,
+    /// How many cookies of our name the request had.
+    pub(crate) cookies: Cookies,
+    /// What `save` compares with.
+    pub(crate) loaded: Option<Loaded>,
+    pub(crate) changes: Changes,
+}
+
+/// The id of a session. One that was in no cookie yet is drawn when somebody asks for it, and is the
+/// same for all who hold this.
+#[derive(Clone)]
+enum SessionId {
+    Known(Uuid),
+    Fresh(Arc<OnceLock<Uuid>>),
+}
+
+impl SessionId {
+    fn fresh() -> SessionId {
+        SessionId::Fresh(Arc::new(OnceLock::new()))
+    }
+
+    /// The id, if it is drawn already.
+    fn drawn(&self) -> Option<Uuid> {
+        match self {
+            SessionId::Known(id) => Some(*id),
+            SessionId::Fresh(cell) => cell.get().copied(),
+        }
+    }
+}
+
 /// A session as it was in its cookie.
 pub(crate) struct Loaded {
-    /// The opened plaintext, with what stands around it.
-    pub(crate) buffer: Vec<u8>,
-    /// Where in `buffer` the bytes of `T` are.
-    pub(crate) data: Range<usize>,
-    pub(crate) own_timeouts: Option<Timeouts>,
-    /// `T` was made by an upgrade from an older schema.
-    pub(crate) upgraded: bool,
+    pub(crate) stamps: Stamps,
+    plaintext: SharedPlaintext,
+    /// The data in other schemas, if an upgrade made it from an older one.
+    pub(crate) upgraded: Option<Upgraded>,
+}
+
+/// The bytes of what an upgrade has made, so that it runs once.
+#[derive(Clone)]
+pub(crate) struct Upgraded {
+    /// In today's schema.
+    pub(crate) current: Vec<u8>,
+    /// In the schema that it is going to be sealed in, if that is yet another one.
+    pub(crate) sealed: Option<Vec<u8>>,
+}
+
+/// Shared only where a view may come to need it, too: that costs an allocation.
+enum SharedPlaintext {
+    Owned(Plaintext),
+    #[allow(dead_code, reason = "views come next")]
+    Shared(Arc<Plaintext>),
+}
+
+impl Loaded {
+    pub(crate) fn new(stamps: Stamps, plaintext: Plaintext, upgraded: Option<Upgraded>) -> Loaded {
+        Loaded { stamps, plaintext: SharedPlaintext::Owned(plaintext), upgraded }
+    }
+
+    /// Returns the data as it came.
+    pub(crate) fn data(&self) -> &[u8] {
+        match &self.plaintext {
+            SharedPlaintext::Owned(plaintext) => plaintext.data(),
+            SharedPlaintext::Shared(plaintext) => plaintext.data(),
+        }
+    }
+
+    /// Returns the data as it would have come in `schema`, in which it is going to be sealed; `None`
+    /// if that could not be written.
+    pub(crate) fn data_in(&self, schema: u32) -> Option<&[u8]> {
+        if self.stamps.schema == schema {
+            return Some(self.data());
+        }
+        let upgraded = self.upgraded.as_ref()?;
+        Some(upgraded.sealed.as_ref().unwrap_or(&upgraded.current))
+    }
 }
 
 /// What the handler asked for.
@@ -76,36 +151,19 @@ pub(crate) struct Loaded {
 pub(crate) struct Changes {
     /// `&mut T` was taken, or `T` was never in a cookie: only then is it serialised to compare.
     pub(crate) touched: bool,
+    /// By `renew()` or `reset()`.
     pub(crate) renewed: bool,
     pub(crate) rotated: bool,
     pub(crate) destroyed: bool,
+    /// `set_timeouts` was called since the session was loaded or reset.
+    pub(crate) timeouts_set: bool,
 }
 
-impl<T> Session<T> {
-    /// A session that starts now and was in no cookie yet.
-    pub fn new(data: T) -> Session<T> {
-        Session::new_at(data, OffsetDateTime::now_utc())
-    }
-
-    /// A session that starts at `now` (kept in milliseconds) and was in no cookie yet.
-    pub fn new_at(data: T, now: OffsetDateTime) -> Session<T> {
-        let now = Timestamp::from_time(now);
-        let mut session = Session::fresh(data, now, Policy::default(), Origin::New, Cookies::None);
-        session.changes.touched = true;
-        session
-    }
-
-    /// The session of a visitor who has none that can be used.
-    pub(crate) fn fresh(
-        data: T,
-        now: Timestamp,
-        policy: Policy,
-        origin: Origin,
-        cookies: Cookies,
-    ) -> Session<T> {
-        let mut session = Session {
-            data,
-            id: Uuid::nil(),
+impl Meta {
+    /// Of a visitor who has no session that can be used.
+    pub(crate) fn fresh(now: Timestamp, policy: Policy, origin: Origin, cookies: Cookies) -> Meta {
+        Meta {
+            id: SessionId::fresh(),
             clocks: Clocks { created: now, renewed: 0, own: None },
             now,
             policy,
@@ -113,102 +171,194 @@ impl<T> Session<T> {
             cookies,
             loaded: None,
             changes: Changes::default(),
-        };
-        session.draw_id(now);
-        session
+        }
     }
 
-    /// The session that was in a cookie.
-    pub(crate) fn restored(
-        data: T,
-        id: Uuid,
-        clocks: Clocks,
-        now: Timestamp,
-        policy: Policy,
-        loaded: Loaded,
-    ) -> Session<T> {
-        Session {
-            data,
-            id,
-            clocks,
-            now,
-            policy,
+    /// Of a session that was in a cookie.
+    pub(crate) fn restored(loaded: Loaded, now: Timestamp, policy: Policy) -> Meta {
+        Meta {
+            id: SessionId::Known(loaded.stamps.id),
+            clocks: loaded.stamps.clocks,
             origin: Origin::Restored,
             cookies: Cookies::One,
             loaded: Some(loaded),
-            changes: Changes::default(),
+            ..Meta::fresh(now, policy, Origin::Restored, Cookies::One)
         }
     }
 
-    /// An id that begins with the time of creation. Where randomness fails the session is left
-    /// without one, and must not be sealed.
-    fn draw_id(&mut self, created: Timestamp) {
+    /// Returns the id; draws it if there is none yet. Nil if the operating system gives no random
+    /// bytes.
+    pub(crate) fn id(&self) -> Uuid {
+        let cell = match &self.id {
+            SessionId::Known(id) => return *id,
+            SessionId::Fresh(cell) => cell,
+        };
+        if let Some(id) = cell.get() {
+            return *id;
+        }
         match random::bytes() {
-            Ok(random) => self.id = plaintext::new_id(created, &random),
-            Err(NoRandomness) => self.id = Uuid::nil(),
+            Ok(random) => *cell.get_or_init(|| plaintext::new_id(self.clocks.created, &random)),
+            Err(NoRandomness) => Uuid::nil(),
         }
     }
 
-    /// The session's id, a UUIDv7. It is no secret that opens anything: who knows it
+    /// Returns the id if it is drawn already, else a nil one.
+    pub(crate) fn drawn_id(&self) -> Uuid {
+        self.id.drawn().unwrap_or_else(Uuid::nil)
+    }
+
+    /// Takes the id that was drawn together with a nonce.
+    pub(crate) fn set_drawn_id(&self, id: Uuid) {
+        if let SessionId::Fresh(cell) = &self.id {
+            // Fails only where it is this very id already.
+            let _ = cell.set(id);
+        }
+    }
+
+    /// Returns the schema it came in.
+    pub(crate) fn loaded_schema(&self) -> Option<u32> {
+        self.loaded.as_ref().map(|loaded| loaded.stamps.schema)
+    }
+
+    /// Returns the cut that its cookie carried.
+    pub(crate) fn loaded_cut(&self) -> u32 {
+        self.loaded.as_ref().map_or(0, |loaded| loaded.stamps.cut)
+    }
+
+    /// Returns whether the id or the session's own timeouts are others than in its cookie.
+    pub(crate) fn stamps_changed(&self) -> bool {
+        let before = self.loaded.as_ref().and_then(|loaded| loaded.stamps.clocks.own);
+        self.changes.rotated || self.clocks.own != before
+    }
+
+    fn begin_anew(&mut self) {
+        self.changes.renewed = true;
+        self.clocks.created = self.now;
+        self.clocks.renewed = 0;
+        self.id = SessionId::fresh();
+    }
+}
+
+impl<T> Session<T> {
+    /// Returns a session that starts now and was in no cookie yet.
+    pub fn new(data: T) -> Session<T> {
+        Session::new_at(data, OffsetDateTime::now_utc())
+    }
+
+    /// Returns a session that starts at `now` (kept in milliseconds) and was in no cookie yet.
+    pub fn new_at(data: T, now: OffsetDateTime) -> Session<T> {
+        let now = Timestamp::from_time(now);
+        let mut meta = Meta::fresh(now, Policy::default(), Origin::New, Cookies::None);
+        meta.changes.touched = true;
+        Session { data, meta }
+    }
+
+    pub(crate) fn from_parts(data: T, meta: Meta) -> Session<T> {
+        Session { data, meta }
+    }
+
+    /// Returns the session's id, a UUIDv7. It is no secret that opens anything: anyone who knows it
     /// still needs the cookie. Good for logs and for a list of sessions that were ended.
+    ///
+    /// The id of a session that was not saved yet is drawn when it is asked for, so that a visitor
+    /// who gets no cookie costs no random bytes. It is nil if the operating system gives none; such
+    /// a session is never sealed.
     pub fn id(&self) -> Uuid {
-        self.id
+        self.meta.id()
     }
 
-    /// When the session began, to the millisecond: at the first visit or the last
-    /// [`renew`](Session::renew).
+    /// Returns when the session began, to the millisecond: at the first visit or the last
+    /// [`renew`](Session::renew) or [`reset`](Session::reset).
     pub fn created_at(&self) -> OffsetDateTime {
-        self.clocks.created.to_time()
+        self.meta.clocks.created.to_time()
     }
 
-    /// When it ends if it is not used, as it was loaded: a response that renews it moves this on.
+    /// Returns when the session was last renewed, to the second: when its cookie was last written.
+    ///
+    /// For display only. Any write moves it, so an application that looks something up in its database
+    /// every so often keeps the time of that in `T`.
+    pub fn renewed_at(&self) -> OffsetDateTime {
+        self.meta.clocks.last_renewal().to_time()
+    }
+
+    /// Returns when the session ends if it is not used, as it was loaded: a response that renews it
+    /// moves this on.
     ///
     /// A session made by [`Session::new`] has met no [`Sessions`](crate::Sessions) yet and answers
     /// by the default policy.
     pub fn idle_deadline(&self) -> OffsetDateTime {
-        self.clocks.deadlines(&self.policy, self.now).0.to_time()
+        self.meta.clocks.deadlines(&self.meta.policy, self.meta.now).0.to_time()
     }
 
-    /// When it ends whatever happens; see [`idle_deadline`](Session::idle_deadline) for sessions
-    /// made by [`Session::new`].
+    /// Returns when the session ends whatever happens; see
+    /// [`idle_deadline`](Session::idle_deadline) for sessions made by [`Session::new`].
     pub fn absolute_deadline(&self) -> OffsetDateTime {
-        self.clocks.deadlines(&self.policy, self.now).1.to_time()
+        self.meta.clocks.deadlines(&self.meta.policy, self.meta.now).1.to_time()
     }
 
-    /// Whether it is new, came from a cookie, or takes the place of one that was not accepted.
+    /// Returns whether the session is new, came from a cookie, or takes the place of one that was not
+    /// accepted.
     pub fn origin(&self) -> Origin {
-        self.origin
+        self.meta.origin
     }
 
-    /// A new id and fresh clocks: call this at sign-in, so that a session planted before it does
-    /// not become a signed-in one (OWASP, "Renew the Session ID After Any Privilege Level
-    /// Change"). Data and own timeouts stay.
+    /// Gives the session a new id and fresh clocks and keeps its data, so that a session planted
+    /// before does not become a signed-in one (OWASP Session Management Cheat Sheet, "Renew the
+    /// Session ID After Any Privilege Level Change").
+    ///
+    /// Timeouts of its own that it was loaded with go; those that this request sets stay, whether it
+    /// sets them before or after. **The data stays, also what an attacker planted in it** (a
+    /// form token, a cart): a sign-in that needs none of it starts from [`reset`](Session::reset).
     pub fn renew(&mut self) {
-        self.changes.renewed = true;
-        self.clocks.created = self.now;
-        self.clocks.renewed = 0;
-        self.draw_id(self.now);
+        self.meta.begin_anew();
+        if !self.meta.changes.timeouts_set {
+            self.meta.clocks.own = None;
+        }
     }
 
-    /// A new id while the clocks run on: call this at any other change of privilege.
+    /// Starts over: default data, a new id, fresh clocks, the timeouts of the policy. For a sign-in
+    /// that keeps nothing of what came before, or a sign-out with a farewell message.
+    ///
+    /// ```
+    /// # use sealed_session::Session;
+    /// # #[derive(Default)] struct Visit { user: Option<String>, message: Option<String> }
+    /// # let mut session = Session::new(Visit::default());
+    /// session.reset();
+    /// session.message = Some("You are signed out.".to_owned());
+    /// ```
+    pub fn reset(&mut self)
+    where
+        T: Default,
+    {
+        self.meta.begin_anew();
+        self.meta.clocks.own = None;
+        self.meta.changes.timeouts_set = false;
+        self.meta.changes.touched = true;
+        self.data = T::default();
+    }
+
+    /// Gives the session a new id while its clocks run on: call this at any other change of
+    /// privilege.
     pub fn rotate_id(&mut self) {
-        self.changes.rotated = true;
-        self.draw_id(self.clocks.created);
+        self.meta.changes.rotated = true;
+        self.meta.id = SessionId::fresh();
     }
 
-    /// Ends the session: its cookie is removed from the browser, and nothing else about it is
-    /// saved.
+    /// Ends the session: its cookie is removed from the browser. Nothing that is written to the
+    /// session before or after this call is saved; use [`reset`](Session::reset) to go on with an
+    /// empty one.
     ///
     /// A copy of the cookie that somebody made before stays valid until its deadlines; see
     /// [`revoked`](crate::SessionsBuilder::revoked) for ending those too.
     pub fn destroy(&mut self) {
-        self.changes.destroyed = true;
+        self.meta.changes.destroyed = true;
     }
 
     /// Gives this session its own timeouts, in whole seconds: "remember me".
     ///
     /// Whenever it is loaded they are cut to the builder's
-    /// [`longest_timeouts`](crate::SessionsBuilder::longest_timeouts), so set those too.
+    /// [`longest_timeouts`](crate::SessionsBuilder::longest_timeouts), so set those too: a WARN
+    /// event says it if longer ones are sealed.
     ///
     /// ```
     /// # use sealed_session::Session;
@@ -216,30 +366,22 @@ impl<T> Session<T> {
     /// # let mut session = Session::new(0_u32);
     /// session.renew();
     /// session.set_timeouts(Duration::days(14), Duration::days(90));
+    /// assert_eq!(session.own_timeouts(), Some((Duration::days(14), Duration::days(90))));
     /// ```
     pub fn set_timeouts(&mut self, idle: Duration, absolute: Duration) {
-        self.clocks.own = Some(Timeouts::from_durations(idle, absolute));
+        self.meta.clocks.own = Some(Timeouts::from_durations(idle, absolute));
+        self.meta.changes.timeouts_set = true;
     }
 
-    /// The data alone.
+    /// Returns the session's own (idle, absolute) timeouts, if it has them: for a step-up that calls
+    /// [`renew`](Session::renew) and wants them back.
+    pub fn own_timeouts(&self) -> Option<(Duration, Duration)> {
+        self.meta.clocks.own.map(Timeouts::to_durations)
+    }
+
+    /// Returns the data alone.
     pub fn into_inner(self) -> T {
         self.data
-    }
-
-    /// Whether the id or the session's own timeouts are others than in its cookie.
-    pub(crate) fn stamps_changed(&self) -> bool {
-        let before = self.loaded.as_ref().and_then(|loaded| loaded.own_timeouts);
-        self.changes.rotated || self.clocks.own != before
-    }
-
-    /// Whether there were random bytes for its id.
-    pub(crate) fn has_id(&self) -> bool {
-        !self.id.is_nil()
-    }
-
-    /// Whether its cookie is of an older schema: writing it again is as good as a renewal.
-    pub(crate) fn is_upgraded(&self) -> bool {
-        self.loaded.as_ref().is_some_and(|loaded| loaded.upgraded)
     }
 }
 
@@ -253,7 +395,7 @@ impl<T> Deref for Session<T> {
 
 impl<T> DerefMut for Session<T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.changes.touched = true;
+        self.meta.changes.touched = true;
         &mut self.data
     }
 }
@@ -262,8 +404,8 @@ impl<T> DerefMut for Session<T> {
 impl<T> fmt::Debug for Session<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("id", &self.id)
-            .field("origin", &self.origin)
+            .field("id", &self.meta.id.drawn())
+            .field("origin", &self.meta.origin)
             .finish_non_exhaustive()
     }
 }

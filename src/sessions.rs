@@ -1,27 +1,18 @@
 //! `Sessions<T>`: `load`, `save`, `encode`, `decode`: the two numbered pipelines, nothing else.
 
-use crate::config::builder::SessionsBuilder;
 use crate::error::{DecodeError, EncodeError};
-use crate::headers::caching;
 use crate::headers::cookie::cookie_headers;
 use crate::keys::id::KeyId;
 use crate::keys::ring::KeyRing;
-use crate::rules::decision::{self, Decision, Facts};
-use crate::rules::reason::Reason;
-use crate::session::{Cookies, Origin, Session};
-use crate::telemetry::{self, SealedBy};
+use crate::session::Session;
+use crate::steps::parts::Parts;
+use crate::steps::save::Saved;
 use crate::timestamp::Timestamp;
-use crate::wire::codec::Inner;
 use http::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use time::OffsetDateTime;
-
-/// Of the cookies of our name in one request, so many reach the cipher at most: work is bounded,
-/// and three planted ones do not hide ours.
-const MAX_OPENED: usize = 4;
 
 /// Seals sessions into cookies and opens them again: the one object an application needs.
 ///
@@ -46,37 +37,16 @@ const MAX_OPENED: usize = 4;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Sessions<T> {
-    inner: Arc<Inner<T>>,
-}
-
-/// What [`Sessions::save`] did with the browser's cookie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Saved {
-    /// Nothing: it is as it should be, or there is none and none is needed.
-    Unchanged,
-    /// It was written, because the session changed or was due for renewal.
-    Written,
-    /// It was removed.
-    Removed,
-    /// A renewal or a removal was due and is left to a later response: a shared cache may
-    /// store this one, or it came over five seconds after its request.
-    Deferred,
+    parts: Arc<Parts<T>>,
 }
 
 impl<T: Serialize + DeserializeOwned> Sessions<T> {
-    /// Starts a configuration. `app` binds the cookies to this use: give each `T` of a program
-    /// its own (`shop`, `shop/reset`), so that a value sealed for one never opens in another.
-    pub fn builder(app: impl Into<String>, keys: KeyRing) -> SessionsBuilder<T> {
-        SessionsBuilder::new(app.into(), keys)
+    pub(crate) fn from_parts(parts: Parts<T>) -> Sessions<T> {
+        Sessions { parts: Arc::new(parts) }
     }
 
-    pub(crate) fn from_inner(inner: Inner<T>) -> Sessions<T> {
-        Sessions { inner: Arc::new(inner) }
-    }
-
-    /// The session of the visitor who sent these headers. It never fails: whoever has no cookie, or
-    /// one that is not accepted, is a new visitor with `T::default()`, and [`Session::origin`]
-    /// tells why.
+    /// Returns the session of the visitor who sent these headers. It never fails: a missing or rejected
+    /// cookie yields a new session with `T::default()`, and [`Session::origin`] tells why.
     ///
     /// # Panics
     ///
@@ -85,7 +55,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        *self.load_cookies(cookie_headers(headers), Timestamp::now())
+        *self.parts.load(cookie_headers(headers), Timestamp::now())
     }
 
     /// [`load`](Sessions::load) with the time as an argument.
@@ -97,11 +67,11 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        *self.load_cookies(cookie_headers(headers), Timestamp::from_time(now))
+        *self.parts.load(cookie_headers(headers), Timestamp::from_time(now))
     }
 
-    /// [`load`](Sessions::load) for adapters. A session is as large as `T` and is handed on a dozen
-    /// times on its way through a framework, so there it lives in a box.
+    /// [`load`](Sessions::load) for adapters, which keep the session in its box.
+    #[cfg(feature = "_adapter")]
     pub(crate) fn load_cookies<'h>(
         &self,
         headers: impl Iterator<Item = &'h [u8]>,
@@ -110,58 +80,10 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        let mut seen = 0;
-        let mut opened = 0;
-        let mut found: Option<Box<Session<T>>> = None;
-        let mut ambiguous = false;
-        let mut rejected: Option<Reason> = None;
-
-        // 1. Cookie headers → candidate values.
-        for value in self.inner.finder.values(headers) {
-            seen += 1;
-            if opened == MAX_OPENED {
-                continue;
-            }
-            // 2. Each value → session, or the reason against it.
-            match self.inner.open(value, now).map(Box::new) {
-                Ok(session) => {
-                    opened += 1;
-                    // 3. Of two with one id, the later renewal wins.
-                    let other = found.as_ref();
-                    ambiguous |= other.is_some_and(|other| other.id != session.id);
-                    if other.is_none_or(|other| other.clocks.renewed < session.clocks.renewed) {
-                        found = Some(session);
-                    }
-                }
-                Err(reason) => {
-                    opened += usize::from(reason.reached_cipher());
-                    rejected = Some(rejected.map_or(reason, |other| graver(other, reason)));
-                }
-            }
-        }
-
-        // 4. Exactly one wins; two could be anybody's.
-        let cookies = match seen {
-            0 => Cookies::None,
-            1 => Cookies::One,
-            _ => Cookies::Several,
-        };
-        let origin = match (found, rejected) {
-            (Some(mut session), _) if !ambiguous => {
-                session.cookies = cookies;
-                return session;
-            }
-            (Some(_), _) => {
-                telemetry::rejected(Reason::Ambiguous, SealedBy::Unread);
-                Origin::Rejected(Reason::Ambiguous)
-            }
-            (None, Some(reason)) => Origin::Rejected(reason),
-            (None, None) => Origin::New,
-        };
-        Box::new(Session::fresh(T::default(), now, self.inner.policy, origin, cookies))
+        self.parts.load(headers, now)
     }
 
-    /// Writes into the response what the browser must be told: usually nothing.
+    /// Adds `Set-Cookie` to the response if needed; usually it is not.
     ///
     /// See `docs/design.md` for the table of what is written, removed and deferred, and for what
     /// happens to `Cache-Control` and `Vary`. The response's status does not matter.
@@ -174,7 +96,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        self.save_borrowed(&session, headers, Timestamp::now())
+        self.parts.save(&session, headers, Timestamp::now())
     }
 
     /// [`save`](Sessions::save) with the time as an argument.
@@ -191,68 +113,21 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     where
         T: Default,
     {
-        self.save_borrowed(&session, headers, Timestamp::from_time(now))
+        self.parts.save(&session, headers, Timestamp::from_time(now))
     }
 
     /// [`save`](Sessions::save) for adapters, which drop the session where it stands.
+    #[cfg(feature = "_adapter")]
     pub(crate) fn save_borrowed(
         &self,
         session: &Session<T>,
         headers: &mut HeaderMap,
         now: Timestamp,
     ) -> Result<Saved, EncodeError> {
-        let changes = session.changes;
-        let origin = session.origin();
-
-        // 1. Session → draft of its payload, if it could have changed and that matters.
-        let ignored = changes.destroyed || (decision::is_kept(origin) && !changes.renewed);
-        let draft =
-            if changes.touched && !ignored { Some(self.inner.draft(session, now)?) } else { None };
-
-        // 2. Must it be written?
-        let caching = caching::caching(headers);
-        let decision = Facts {
-            origin,
-            cookies: session.cookies,
-            destroyed: changes.destroyed,
-            renewed: changes.renewed,
-            changed: session.stamps_changed()
-                || draft.as_ref().is_some_and(|draft| self.inner.differs(session, draft)),
-            renewal_due: session.is_upgraded()
-                || origin == Origin::Restored
-                    && session.clocks.renewal_due(&self.inner.policy, now),
-            late: now.seconds_since(session.now) > decision::LATE_AFTER_SECONDS,
-            caching,
-        }
-        .decide();
-
-        // 3. Payload → cipher → envelope → Set-Cookie.
-        let saved = match decision {
-            Decision::Write => {
-                let draft = draft.map_or_else(|| self.inner.draft(session, now), Ok)?;
-                let max_age = draft.clocks.seconds_left(&self.inner.policy, now);
-                let envelope = self.inner.seal(draft, session, now)?;
-                self.inner.writer.set(headers, max_age, &envelope);
-                Saved::Written
-            }
-            Decision::Remove => {
-                self.inner.writer.remove(headers);
-                Saved::Removed
-            }
-            Decision::Defer => Saved::Deferred,
-            Decision::Leave => Saved::Unchanged,
-        };
-
-        // 4. Whatever was said, no cache may hand it to somebody else.
-        match saved {
-            Saved::Written | Saved::Removed => caching::keep_private(headers, caching),
-            Saved::Unchanged | Saved::Deferred => caching::mark_read(headers, caching),
-        }
-        caching::vary_by_cookie(headers);
-        Ok(saved)
+        self.parts.save(session, headers, now)
     }
 
-    /// The session as a cookie's value, renewed and freshly sealed: base64url of an envelope.
+    /// Returns the session as a cookie's value, renewed and freshly sealed: base64url of an envelope.
     ///
     /// ```
     /// # use sealed_session::{Key, KeyRing, Session, Sessions};
@@ -288,14 +163,32 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     }
 
     fn seal(&self, session: &Session<T>, now: Timestamp) -> Result<String, EncodeError> {
-        // 1. Session → payload.
-        let draft = self.inner.draft(session, now)?;
-        // 2. Payload → cipher → envelope.
-        let envelope = self.inner.seal(draft, session, now)?;
-        // 3. Envelope → text.
+        let envelope = self.parts.encode(session, now)?.envelope;
         let mut value = String::with_capacity(envelope.value_len());
         envelope.append_to(&mut value);
         Ok(value)
+    }
+
+    /// Returns the bytes of name, `=` and value that [`COOKIE_LIMIT`](crate::COOKIE_LIMIT) is about,
+    /// at the largest that later renewals of this session can make them. (A cookie that is sealed now
+    /// can be up to eight bytes shorter, before padding.)
+    ///
+    /// ```
+    /// # use sealed_session::{COOKIE_LIMIT, Key, KeyRing, Session, Sessions};
+    /// # let sessions: Sessions<String> =
+    /// #     Sessions::builder("notes", KeyRing::new(Key::generate())).build()?;
+    /// let note = Session::new("x".repeat(2_000));
+    /// assert!(sessions.cookie_len(&note)? < COOKIE_LIMIT);
+    /// let too_long = Session::new("x".repeat(4_000));
+    /// assert!(sessions.cookie_len(&too_long)? > COOKIE_LIMIT, "`save` would refuse it");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Serialize`] for types that postcard cannot hold.
+    pub fn cookie_len(&self, session: &Session<T>) -> Result<usize, EncodeError> {
+        self.parts.cookie_len(session, Timestamp::now())
     }
 
     /// Opens a cookie's value.
@@ -309,7 +202,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// Only if the application's own `upgrade` or `revoked` does.
     pub fn decode(&self, value: &str) -> Result<Session<T>, DecodeError> {
-        self.inner.open(value.as_bytes(), Timestamp::now()).map_err(DecodeError::new)
+        self.parts.decode(value.as_bytes(), Timestamp::now()).map_err(DecodeError::new)
     }
 
     /// [`decode`](Sessions::decode) with the time as an argument.
@@ -322,28 +215,26 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// Only if the application's own `upgrade` or `revoked` does.
     pub fn decode_at(&self, value: &str, now: OffsetDateTime) -> Result<Session<T>, DecodeError> {
-        self.inner.open(value.as_bytes(), Timestamp::from_time(now)).map_err(DecodeError::new)
+        self.parts.decode(value.as_bytes(), Timestamp::from_time(now)).map_err(DecodeError::new)
     }
 
     /// Swaps the keys while serving: for all clones, from the next cookie on, without a lock.
     pub fn set_key_ring(&self, ring: KeyRing) {
-        let time = ring.reject_created_before_millis();
-        self.inner.reject_created_before.fetch_max(time, Ordering::Relaxed);
-        self.inner.ring.store(Arc::new(ring));
+        self.parts.live.set_ring(ring);
     }
 
-    /// The cookie's name as it is sent.
+    /// Returns the cookie's name as it is sent.
     pub fn cookie_name(&self) -> &str {
-        &self.inner.name
+        self.parts.codec.name()
     }
 
-    /// Whether a cookie named a key outside the ring since this was last asked.
+    /// Returns whether a cookie named a key outside the ring since this was last asked.
     #[cfg(feature = "key-file")]
     pub(crate) fn take_unknown_key_met(&self) -> bool {
-        self.inner.unknown_key_met.swap(false, Ordering::Relaxed)
+        self.parts.live.take_unknown_key_met()
     }
 
-    /// The id of the key that seals now, if there is one: a health check can show that a
+    /// Returns the id of the key that seals now, if there is one: a health check can show that a
     /// rotation has arrived.
     pub fn sealing_key(&self) -> Option<KeyId> {
         self.sealing_key_at(OffsetDateTime::now_utc())
@@ -351,26 +242,19 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
 
     /// [`sealing_key`](Sessions::sealing_key) with the time as an argument.
     pub fn sealing_key_at(&self, now: OffsetDateTime) -> Option<KeyId> {
-        self.inner.ring.load().sealing(Timestamp::from_time(now)).map(|(id, _)| id)
+        self.parts.live.ring().sealing(Timestamp::from_time(now)).map(|(id, _)| id)
     }
 
     /// Refuses every session created before `time`, for all clones: the end of what the holder of a
     /// leaked key could forge. It never moves back.
     pub fn reject_created_before(&self, time: OffsetDateTime) {
-        let time = Timestamp::from_time(time).millis();
-        self.inner.reject_created_before.fetch_max(time, Ordering::Relaxed);
+        self.parts.live.reject_created_before(Timestamp::from_time(time));
     }
-}
-
-/// Of two reasons the one to act on: first what must be kept, then what passed more checks.
-fn graver(a: Reason, b: Reason) -> Reason {
-    let rank = |reason| (decision::is_kept(Origin::Rejected(reason)), reason as u8);
-    if rank(a) < rank(b) { b } else { a }
 }
 
 impl<T> Clone for Sessions<T> {
     fn clone(&self) -> Sessions<T> {
-        Sessions { inner: Arc::clone(&self.inner) }
+        Sessions { parts: Arc::clone(&self.parts) }
     }
 }
 
@@ -378,8 +262,8 @@ impl<T> Clone for Sessions<T> {
 impl<T> fmt::Debug for Sessions<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions")
-            .field("cookie_name", &self.inner.name)
-            .field("keys", &self.inner.ring.load())
+            .field("cookie_name", &self.parts.codec.name())
+            .field("keys", &**self.parts.live.ring())
             .finish_non_exhaustive()
     }
 }

@@ -5,3 +5,4 @@ pub(crate) mod codec;
 pub(crate) mod envelope;
 pub(crate) mod limits;
 pub(crate) mod plaintext;
+pub(crate) mod schema;

@@ -494,7 +494,8 @@ fn inspect_says_why_a_value_is_refused() {
     begins(refused("hello", NOW, &[]), "malformed: ");
     begins(refused("-AAAA", NOW, &[]), "malformed: ");
     begins(refused(&"A".repeat(5000), NOW, &[]), "too_long: ");
-    begins(refused("AgAA", NOW, &[]), "unknown_version: ");
+    begins(refused("AgAA", NOW, &[]), "malformed: ");
+    begins(refused(&format!("Ag{}", "A".repeat(58)), NOW, &[]), "unknown_version: ");
     let mut forged = value.clone();
     let other = if &value[60..61] == "A" { "B" } else { "A" };
     forged.replace_range(60..61, other);

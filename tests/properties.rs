@@ -10,7 +10,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::FileFailurePersistence;
-use sealed_session::{EncodeError, Origin, Session, Sessions};
+use sealed_session::{EncodeError, Origin, Persistence, Session, Sessions};
 use second::{Second, Stamps, to_bytes, to_text, unpad};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -73,15 +73,15 @@ prop_compose! {
     /// Any policy, and a session's own timeouts within it.
     fn sessions_with_any_settings()(
         padding in 1_usize..=256,
-        idle in 1..=u32::MAX,
-        absolute in 1..=u32::MAX,
+        (idle, absolute) in (1..=u32::MAX, 1..=u32::MAX)
+            .prop_map(|(a, b)| (a.min(b), a.max(b))),
         persistent in any::<bool>(),
     ) -> Sessions<Profile> {
         builder()
             .padding(padding)
             .idle_timeout(Duration::seconds(idle.into()))
             .absolute_timeout(Duration::seconds(absolute.into()))
-            .persistent(persistent)
+            .persistence(persistence(persistent))
             .build()
             .unwrap()
     }
@@ -236,4 +236,8 @@ proptest! {
             Err(error) => prop_assert!(false, "{error}"),
         }
     }
+}
+
+fn persistence(outlives_the_browser: bool) -> Persistence {
+    if outlives_the_browser { Persistence::Always } else { Persistence::Never }
 }

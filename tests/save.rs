@@ -7,7 +7,9 @@ mod second;
 use common::*;
 use http::header::{CACHE_CONTROL, EXPIRES, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sealed_session::{EncodeError, Key, KeyRing, Origin, Reason, Saved, Session, Sessions};
+use sealed_session::{
+    EncodeError, Key, KeyRing, Origin, Persistence, Reason, Saved, Session, Sessions,
+};
 use second::Stamps;
 use std::cell::Cell;
 use time::{Duration, OffsetDateTime};
@@ -85,7 +87,7 @@ fn every_attribute_can_be_chosen() {
         .same_site(sealed_session::SameSite::Strict)
         .http_only(false)
         .partitioned(true)
-        .persistent(false)
+        .persistence(Persistence::Never)
         .build()
         .unwrap();
     let mut response = HeaderMap::new();
@@ -166,7 +168,7 @@ fn a_newer_schema_is_kept_even_when_the_handler_changes_the_session() {
     session.page_views = 1;
     session.rotate_id();
     let (saved, response) = save(session, NOW);
-    assert_eq!(saved, Saved::Unchanged);
+    assert_eq!(saved, Saved::Kept);
     assert!(!response.contains_key(SET_COOKIE));
 }
 
@@ -294,10 +296,10 @@ fn what_is_too_large_is_an_error_that_leaves_the_response_alone() {
     response.insert("x-handler", HeaderValue::from_static("1"));
     let before = response.clone();
     let error = sessions::<Visit>().save_at(session, &mut response, NOW).unwrap_err();
-    assert!(matches!(error, EncodeError::TooLarge { size: 5451, limit: 4096 }), "{error:?}");
+    assert!(matches!(error, EncodeError::TooLarge { size: 5473, limit: 4096 }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the session makes a cookie of 5451 bytes and 4096 is the limit: keep large data in a \
+        "the session makes a cookie of 5473 bytes and 4096 is the limit: keep large data in a \
          database and its id in the session"
     );
     assert_eq!(response, before);

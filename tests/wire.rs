@@ -47,7 +47,7 @@ fn the_envelope_is_version_key_id_nonce_ciphertext_and_tag() {
     let envelope = to_bytes(&sessions().encode_at(&ann(), NOW).unwrap());
     assert_eq!(envelope[0], 1);
     assert_eq!(envelope[1..5], second().key_id());
-    // 16 bytes of id, 3 of other stamps, 6 of data and the marker make 26, padded to 32.
+    // 16 bytes of id, 4 of other stamps, 6 of data and the marker make 27, padded to 32.
     assert_eq!(envelope.len(), HEAD_LEN + 32 + TAG_LEN);
 }
 
@@ -163,8 +163,9 @@ fn a_new_session_byte_for_byte() {
         0,                          // renewed
         0,                          // no timeouts of its own
         0,                          // schema
+        0,                          // cut: no subject
         7, 1, 3, b'a', b'n', b'n',  // page_views, Some, "ann"
-        0x80, 0, 0, 0, 0, 0, 0,
+        0x80, 0, 0, 0, 0, 0,
     ];
     assert_plaintext(&sessions(), &ann(), NOW, &expected);
 }
@@ -181,8 +182,9 @@ fn a_session_with_all_stamps_byte_for_byte() {
         0xd8, 0x04,                 // 600 seconds idle
         0x80, 0xce, 0xda, 0x03,     // 7,776,000 seconds in all
         0xc8, 0x01,                 // schema 200
+        0,                          // cut: no subject
         7, 1, 3, b'a', b'n', b'n',
-        0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ];
     assert_plaintext(&sessions, &session, NOW + SECOND * 300, &expected);
 }
@@ -240,13 +242,13 @@ fn the_schema_picks_the_upgrade() {
 
 // plaintext: marker and padding
 
-/// The plaintext of Ann's session (25 bytes of stamps and data) and a name that much longer.
+/// The plaintext of Ann's session (26 bytes of stamps and data) and a name that much longer.
 #[track_caller]
 fn assert_padded(padding: usize, longer_by: usize, expected_len: usize) {
     let sessions: Sessions<Visit> = builder().padding(padding).build().unwrap();
     let user = format!("ann{}", "x".repeat(longer_by));
     let text = plaintext_of(&sessions, &Session::new_at(visit(7, &user), NOW));
-    let (body, end) = text.split_at(25 + longer_by);
+    let (body, end) = text.split_at(26 + longer_by);
     assert!(body.ends_with(user.as_bytes()));
     assert_eq!(text.len(), expected_len);
     assert_eq!(*end, pad(Vec::new(), end.len())[..], "the marker, then zeros");
@@ -254,7 +256,7 @@ fn assert_padded(padding: usize, longer_by: usize, expected_len: usize) {
 
 #[test]
 fn padding_of_1_is_the_marker_alone() {
-    assert_padded(1, 0, 26);
+    assert_padded(1, 0, 27);
 }
 
 #[test]
@@ -264,7 +266,7 @@ fn padding_of_16_fills_up_to_the_next_multiple() {
 
 #[test]
 fn the_marker_may_be_the_last_byte_of_a_multiple() {
-    assert_padded(16, 6, 32);
+    assert_padded(16, 5, 32);
 }
 
 #[test]
@@ -413,9 +415,10 @@ fn sessions_up_to_the_byte() -> Sessions<Visit> {
     builder.idle_timeout(long).absolute_timeout(long).build().unwrap()
 }
 
-/// A session whose payload is so many bytes long when `renewed` takes up five.
+/// A session whose payload is so many bytes long when `renewed` and `cut` take up five
+/// each.
 fn of_plaintext_len(len: usize) -> Session<Visit> {
-    let stamps = 16 + 5 + 1 + 1;
+    let stamps = 16 + 5 + 1 + 1 + 5;
     let data = 1 + 1 + varint(3000).len();
     let marker = 1;
     Session::new_at(visit(7, &"x".repeat(len - stamps - data - marker)), NOW)
@@ -448,7 +451,8 @@ fn a_session_that_can_grow_to_4096_bytes_is_sealed() {
     let sessions = sessions_up_to_the_byte();
     let at_its_widest = NOW + Duration::seconds(1 << 28);
     let value = sessions.encode_at(&of_plaintext_len(3016), at_its_widest).unwrap();
-    assert_eq!(NAME_OF_13.len() + 1 + value.len(), LIMIT);
+    // A later `cut` can take up four bytes more, which are up to six characters.
+    assert_eq!(NAME_OF_13.len() + 1 + value.len(), LIMIT - 6);
 }
 
 #[test]
@@ -461,9 +465,9 @@ fn a_session_that_could_grow_to_4097_bytes_is_an_error_at_once() {
 fn too_large_a_session_is_an_error_with_size_and_limit() {
     let session = Session::new_at(visit(7, &"x".repeat(1_000_000)), NOW);
     let error = sessions().encode_at(&session, NOW).unwrap_err();
-    // 16 + 5 + 1 + 1 + (1 + 1 + 3 + 1,000,000) + 1 = 1,000,029, padded to 1,000,032; with 45 more
+    // 16 + 5 + 1 + 1 + 5 + (1 + 1 + 3 + 1,000,000) + 1 = 1,000,034, padded to 1,000,048; with 45 more
     // in base64.
-    let size = 15 + (1_000_032_usize + 45).div_ceil(3) * 4;
+    let size = 15 + ((1_000_048_usize + 45) * 4).div_ceil(3);
     let expected = format!(
         "the session makes a cookie of {size} bytes and 4096 is the limit: \
          keep large data in a database and its id in the session"
@@ -477,8 +481,8 @@ fn too_large_a_session_is_an_error_with_size_and_limit() {
 
 #[test]
 fn golden_default() {
-    let value = "ATvqKNwwMTIzNDU2Nzg5Ojs8PT4_QEFCQ0RFRkewcgoc3l5emKmwEE5ciFdJaG-I_NTZa_HpoNDicOtAZtlL5Z6A\
-                 bEo1o_JWem_0_-c";
+    let value = "ATvqKNwwMTIzNDU2Nzg5Ojs8PT4_QEFCQ0RFRkewcgoc3l5emKmwEE5ciFdJaG-I-9LbCf7pTlDicOtAZlx_og7N\
+                 ktHy4C_8oTblqNk";
     let session = sessions::<Visit>().decode_at(value, NOW).unwrap();
     assert_eq!(*session, visit(7, "ann"));
     assert_eq!(session.id().to_string(), "01a1fdfa-4600-7abc-8def-123456789abc");
@@ -486,11 +490,11 @@ fn golden_default() {
 
 #[test]
 fn golden_with_all_stamps() {
-    let value = "ATvqKNyAgYKDhIWGh4iJiouMjY6PkJGSk5SVlpfa-atdBtMgM27vQSwreXAFFfzoERBxasWDfaZ8Tj1bmJzO4Dqo\
-                 riLvTLUpccTWOCljqv8d8xrX1VtDBpearOb-34uxA02FUyXBC3WChlf7OqrTipEJM1eb_VXLKCGJ54Q4DSUVnGIfsOrB\
+    let value = "ATvqKNyAgYKDhIWGh4iJiouMjY6PkJGSk5SVlpfa-atdBtMgM27vQSwreXAFFfzoERBxasWDfaYDMUIkmGI1Rapk\
+                 BKa1I3aC8cTWOCljqv8d8xrX1VtDBpearOb-34uxA02FUyXBC3WChlf7OqrTipEJM1eb_VXLKCGJ54Q4DSUVnGIfsOrB\
                  3hn8bkqcG6zofDbM24bJ345QVwgefXqrEwHSKXROr_0u7qd7lFNz00uDgaiSdO28Sl5tqP5IB-xNduKlnehg8M2CaXsj\
                  sBOcJ_PCpZYL0gwZEbF1xauv5baragH4pOVFb_6n34Y-8jvoRp2itLK4cssKEIG4xB1ADR5wojS6IqIO-pnGl-qr-QuJ\
-                 a6taq6krKg8pQv4S-xIt9dLGJnQGiiUZ8bU-GA";
+                 a6taq6krKg8pQv4SAxkM0ywpsviBTFVr7i5UWQ";
     let remembered: Sessions<Visit> = builder()
         .schema_version(3)
         .longest_timeouts(Duration::days(14), Duration::days(90))
@@ -528,8 +532,8 @@ fn golden_of_the_specification() {
 
 #[test]
 fn golden_of_another_application_and_name_without_padding() {
-    let value = "ATvqKNwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAADJcpS8k-rMzKeSQ3xg83qF-mb2o-sXE7LwDKWMakfODvWvbk-T\
-                 Wg";
+    let value = "ATvqKNwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAADJcpS8k-rMzKeSQ3xg83qF-mb2ouuXRpmm_cLEz1qAiW7wuHaT\
+                 1JI";
     let shop: Sessions<Visit> =
         Sessions::builder("Läden/Kasse", ring()).cookie_name("sid").build().unwrap();
     assert_eq!(*shop.decode_at(value, NOW).unwrap(), Visit::default());
@@ -537,8 +541,8 @@ fn golden_of_another_application_and_name_without_padding() {
 
 #[test]
 fn golden_of_a_retired_key_in_its_last_second() {
-    let value = "AVaPukL________________________________t7q-ZFIwJEsmQ-95mRT_x6EDbN4guiHV2Bpl9r_tP-RkBIf6l\
-                 8l_fKI7yGyaHpn0";
+    let value = "AVaPukL________________________________t7q-ZFIwJEsmQ-95mRT_x6EDbWwWpUPPaBJh9L_tP-bpa2Wlk\
+                 wJ02l4ZbxLHLSS4";
     let ring: KeyRing = ring().with_retired(key(OTHER_KEY)).unwrap();
     let sessions: Sessions<Visit> = Sessions::builder(APP, ring).build().unwrap();
     assert_eq!(*sessions.decode_at(value, NOW).unwrap(), visit(300, ""));

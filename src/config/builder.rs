@@ -3,20 +3,31 @@
 use crate::config::validate;
 use crate::error::ConfigError;
 use crate::headers::cookie::CookieFinder;
-use crate::headers::set_cookie::{Attributes, CookieWriter};
+use crate::headers::set_cookie::{Attributes, CookieWriter, Persistence};
 use crate::keys::ring::KeyRing;
-use crate::rules::timeouts::{Policy, Timeouts};
+use crate::live_state::LiveState;
+use crate::rules::timeouts::Policy;
 use crate::session::Session;
 use crate::sessions::Sessions;
+use crate::steps::parts::{Parts, Revoked};
 use crate::telemetry;
-use crate::wire::codec::{Inner, Revoked, Upgrade};
-use crate::wire::envelope::Binding;
-use crate::wire::plaintext;
-use arc_swap::ArcSwap;
+use crate::wire::codec::Codec;
+use crate::wire::schema::{self, Schema, SealAs, Upgrade};
 use cookie::SameSite;
 use serde::{Serialize, de::DeserializeOwned};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::fmt;
 use time::Duration;
+
+impl<T: Serialize + DeserializeOwned> Sessions<T> {
+    /// Begins a configuration. `app` binds the cookies to this use: give each `T` of a program
+    /// its own (`shop`, `shop/reset`), so that a value sealed for one never opens in another.
+    pub fn builder(app: impl Into<String>, keys: KeyRing) -> SessionsBuilder<T> {
+        SessionsBuilder::new(app.into(), keys)
+    }
+}
+
+/// The cookie's name if no other is asked for.
+pub(crate) const DEFAULT_COOKIE_NAME: &str = "__Host-session";
 
 /// Configures a [`Sessions`]. Every default is the safe one; see each method for it.
 ///
@@ -39,7 +50,7 @@ pub struct SessionsBuilder<T> {
     keys: KeyRing,
     cookie: Attributes,
     insecure: bool,
-    persistent: bool,
+    persistence: Persistence,
     idle_timeout: Duration,
     absolute_timeout: Duration,
     longest_timeouts: Option<(Duration, Duration)>,
@@ -47,17 +58,18 @@ pub struct SessionsBuilder<T> {
     padding: usize,
     schema: u32,
     upgrades: Vec<(u32, Upgrade<T>)>,
+    seal_as: Option<SealAs<T>>,
     revoked: Option<Revoked<T>>,
 }
 
 impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     pub(crate) fn new(app: String, keys: KeyRing) -> SessionsBuilder<T> {
-        let Timeouts { idle, absolute } = Policy::default().timeouts;
+        let (idle_timeout, absolute_timeout) = Policy::default().timeouts.to_durations();
         SessionsBuilder {
             app,
             keys,
             cookie: Attributes {
-                name: "__Host-session".to_owned(),
+                name: DEFAULT_COOKIE_NAME.to_owned(),
                 path: "/".to_owned(),
                 domain: None,
                 same_site: SameSite::Lax,
@@ -66,14 +78,15 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
                 partitioned: false,
             },
             insecure: false,
-            persistent: true,
-            idle_timeout: Duration::seconds(idle.into()),
-            absolute_timeout: Duration::seconds(absolute.into()),
+            persistence: Persistence::Always,
+            idle_timeout,
+            absolute_timeout,
             longest_timeouts: None,
             renew_after: None,
             padding: 16,
             schema: 0,
             upgrades: Vec::new(),
+            seal_as: None,
             revoked: None,
         }
     }
@@ -158,10 +171,10 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         self
     }
 
-    /// Whether the cookie outlives the browser's window, by a `Max-Age` of what is left until the
-    /// nearer deadline (at most 400 days); on by default. The deadlines hold without it.
-    pub fn persistent(mut self, persistent: bool) -> Self {
-        self.persistent = persistent;
+    /// Sets whether the cookie outlives the browser's window; [`Persistence::Always`] by default. The
+    /// deadlines hold without it.
+    pub fn persistence(mut self, persistence: Persistence) -> Self {
+        self.persistence = persistence;
         self
     }
 
@@ -172,9 +185,10 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         self
     }
 
-    /// The schema of `T`; 0 by default. Raise it whenever a change of `T` makes its old bytes
+    /// Sets the schema of `T`; 0 by default. Raise it whenever a change of `T` makes its old bytes
     /// unreadable or, worse, readable as something else, and give the old type to
-    /// [`upgrade`](SessionsBuilder::upgrade).
+    /// [`upgrade`](SessionsBuilder::upgrade). On a fleet, do it in two phases: see
+    /// [`seal_as`](SessionsBuilder::seal_as).
     pub fn schema_version(mut self, schema: u32) -> Self {
         self.schema = schema;
         self
@@ -203,11 +217,46 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         from: u32,
         upgrade: impl Fn(Old) -> T + Send + Sync + 'static,
     ) -> Self {
-        self.upgrades.push((from, Box::new(move |bytes| plaintext::read(bytes).map(&upgrade))));
+        self.upgrades.push((from, Box::new(move |bytes| schema::read(bytes).map(&upgrade))));
         self
     }
 
-    /// Asked of every session that passed all other checks; `true` refuses it. This is the place
+    /// Seals sessions in the older schema `version` as long as a fleet still has servers that know no
+    /// other, so that a deployment loses no session and no change.
+    ///
+    /// Two phases, as keys have: first every server runs a release that opens both schemas and still
+    /// seals the older one; then a release without `seal_as` seals the new one. A session that came
+    /// in the new schema is never sealed in the older one again, so that servers of both releases
+    /// can be mixed at any time. Use fields that only the new type has when `seal_as` is gone: with
+    /// debug assertions a WARN event tells when `upgrade` does not bring back what this made.
+    ///
+    /// ```
+    /// # use sealed_session::{Key, KeyRing, Sessions};
+    /// # use serde::{Serialize, Deserialize};
+    /// #[derive(Serialize, Deserialize)]
+    /// struct VisitBefore { views: u16 }
+    /// #[derive(Serialize, Deserialize, Default)]
+    /// struct Visit { page_views: u32, user: Option<String> }
+    ///
+    /// # let keys = KeyRing::new(Key::generate());
+    /// let sessions = Sessions::<Visit>::builder("shop", keys)
+    ///     .schema_version(2)
+    ///     .upgrade(1, |old: VisitBefore| Visit { page_views: old.views.into(), user: None })
+    ///     .seal_as(1, |new: &Visit| VisitBefore { views: new.page_views.try_into().unwrap_or(u16::MAX) })
+    ///     .build()?;
+    /// # Ok::<(), sealed_session::ConfigError>(())
+    /// ```
+    pub fn seal_as<Old: Serialize>(
+        mut self,
+        version: u32,
+        downgrade: impl Fn(&T) -> Old + Send + Sync + 'static,
+    ) -> Self {
+        self.seal_as = Some(SealAs::new(version, downgrade));
+        self
+    }
+
+    /// Sets a hook that is called for each session that passes every other check; return `true` to
+    /// reject it. This is the place
     /// for a list of ids that were signed out, or for a user's "sign out everywhere": without it, a
     /// copy of a cookie made before a logout stays valid until its deadlines.
     ///
@@ -269,23 +318,39 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
             self.longest_timeouts,
             self.renew_after,
         )?;
+        validate::persistence(self.persistence, self.longest_timeouts)?;
         validate::padding(self.padding)?;
-        let inner = Inner {
-            reject_created_before: AtomicU64::new(self.keys.reject_created_before_millis()),
-            ring: ArcSwap::from_pointee(self.keys),
-            unknown_key_met: AtomicBool::new(false),
-            binding: Binding::new(&self.app, &self.cookie.name),
-            finder: CookieFinder::new(&self.cookie.name),
-            writer: CookieWriter::new(&self.cookie, self.persistent),
-            name: self.cookie.name,
-            policy,
-            padding: self.padding,
-            schema: self.schema,
+        let schema = Schema {
+            version: self.schema,
             upgrades: validate::upgrades(self.upgrades, self.schema)?,
-            revoked: self.revoked,
-            default_data: validate::default_data::<T>()?,
+            seal_as: self.seal_as,
         };
-        validate::default_fits(&inner)?;
-        Ok(Sessions::from_inner(inner))
+        validate::seal_as(&schema)?;
+        let codec = Codec::new(&self.app, &self.cookie.name, self.padding);
+        let default_data = validate::default_data(&codec, &schema)?;
+        Ok(Sessions::from_parts(Parts {
+            live: LiveState::new(self.keys),
+            finder: CookieFinder::new(&self.cookie.name),
+            writer: CookieWriter::new(&self.cookie, self.persistence),
+            codec,
+            schema,
+            policy,
+            revoked: self.revoked,
+            default_data,
+        }))
+    }
+}
+
+/// The settings that can be shown; no secret.
+impl<T> fmt::Debug for SessionsBuilder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionsBuilder")
+            .field("app", &self.app)
+            .field("keys", &self.keys)
+            .field("cookie", &self.cookie)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("absolute_timeout", &self.absolute_timeout)
+            .field("schema_version", &self.schema)
+            .finish_non_exhaustive()
     }
 }

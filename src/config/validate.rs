@@ -1,15 +1,18 @@
-//! Which configurations are refused? Each check names the setting and the mend.
+//! Which configurations are refused? Each check names the setting and the fix.
 
 use crate::error::{ConfigError, EncodeError, ROUND_TRIP_CAUSES};
-use crate::headers::set_cookie::Attributes;
-use crate::rules::timeouts::{Policy, Timeouts};
-use crate::wire::codec::{Inner, Upgrade};
-use crate::wire::plaintext;
+use crate::headers::set_cookie::{Attributes, Persistence};
+use crate::rules::timeouts::{Clocks, Policy, Timeouts};
+use crate::timestamp::Timestamp;
+use crate::wire::codec::Codec;
+use crate::wire::plaintext::Stamps;
+use crate::wire::schema::{self, Schema, Upgrade};
 use cookie::SameSite;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::type_name;
 use std::collections::BTreeMap;
 use time::Duration;
+use uuid::Uuid;
 
 /// The length of a part of the associated data has 16 bits.
 const MAX_BINDING: usize = u16::MAX as usize;
@@ -42,6 +45,13 @@ pub(crate) fn policy(
         idle: positive_seconds("idle_timeout", idle)?,
         absolute: positive_seconds("absolute_timeout", absolute)?,
     };
+    if timeouts.idle > timeouts.absolute {
+        return refuse(
+            "idle_timeout",
+            "it must not be longer than `absolute_timeout`, which ends every session in use: raise \
+             `absolute_timeout` as well",
+        );
+    }
     let longest = match longest {
         None => timeouts,
         Some((idle, absolute)) => Timeouts {
@@ -72,6 +82,14 @@ pub(crate) fn app(app: &str) -> Result<(), ConfigError> {
             "app",
             "name the application and its use, like `shop` or `shop/reset`, in 1 to 65535 bytes",
         ),
+    }
+}
+
+/// A name that is longer could not be written into the associated data.
+pub(crate) fn name_len(name: &str) -> Result<(), ConfigError> {
+    match name.len() {
+        0..=MAX_BINDING => Ok(()),
+        _ => refuse("cookie_name", "it has more than 65535 bytes, and a cookie has at most 4096"),
     }
 }
 
@@ -115,6 +133,7 @@ pub(crate) fn cookie(cookie: &Attributes, insecure: bool) -> Result<(), ConfigEr
             "use letters, digits and the characters !#$%&'*+-.^_`|~ only (RFC 9110 §5.6.2), at least one",
         );
     }
+    name_len(name)?;
     // RFC 6265bis §5.6 lets browsers ignore an attribute past 1024 bytes.
     if !path.starts_with('/')
         || path.len() > 1024
@@ -213,7 +232,9 @@ pub(crate) fn upgrades<T>(
         if from >= schema {
             return refuse(
                 "upgrade",
-                format!("an upgrade from version {from} needs a `version` above it, not {schema}"),
+                format!(
+                    "an upgrade from version {from} needs a `schema_version` above it, not {schema}"
+                ),
             );
         }
         if by_version.insert(from, upgrade).is_some() {
@@ -223,35 +244,80 @@ pub(crate) fn upgrades<T>(
     Ok(by_version)
 }
 
-/// The bytes of `T::default()`, if they survive: postcard cannot read back everything that it
-/// writes.
-pub(crate) fn default_data<T: Serialize + DeserializeOwned + Default>()
--> Result<Vec<u8>, ConfigError> {
+pub(crate) fn persistence(
+    persistence: Persistence,
+    longest: Option<(Duration, Duration)>,
+) -> Result<(), ConfigError> {
+    if persistence == Persistence::Remembered && longest.is_none() {
+        return refuse(
+            "persistence",
+            "`Persistence::Remembered` is for sessions with longer timeouts of their own: set \
+             `longest_timeouts`, or they are cut",
+        );
+    }
+    Ok(())
+}
+
+pub(crate) fn seal_as<T>(schema: &Schema<T>) -> Result<(), ConfigError> {
+    let Some(older) = &schema.seal_as else { return Ok(()) };
+    let (version, today) = (older.version, schema.version);
+    if version >= today {
+        return refuse(
+            "seal_as",
+            format!("version {version} is not below `schema_version`, which is {today}"),
+        );
+    }
+    if !schema.upgrades.contains_key(&version) {
+        return refuse(
+            "seal_as",
+            format!(
+                "this server could not open what it seals: add an `upgrade` from version {version}"
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// Returns what `T::default()` is sealed as, if it survives and fits: postcard cannot read back
+/// everything that it writes, and a session with nothing in it must fit, or no session will.
+pub(crate) fn default_data<T: Serialize + DeserializeOwned + Default>(
+    codec: &Codec,
+    schema: &Schema<T>,
+) -> Result<Vec<u8>, ConfigError> {
     let broken = |what: &str| {
         let name = type_name::<T>();
         ConfigError::new("build", format!("`{name}::default()` {what}: {ROUND_TRIP_CAUSES}"))
     };
-    let bytes = postcard::to_allocvec(&T::default())
-        .map_err(|error| broken(&format!("cannot be serialised ({error})")))?;
-    let back: T = plaintext::read(&bytes).map_err(|_| broken("cannot be read back"))?;
-    match postcard::to_allocvec(&back) {
-        Ok(again) if again == bytes => Ok(bytes),
-        _ => Err(broken("comes back as another value")),
+    let cannot_be_serialised =
+        |error: postcard::Error| broken(&format!("cannot be serialised ({error})"));
+
+    let default = T::default();
+    let bytes = postcard::to_allocvec(&default).map_err(cannot_be_serialised)?;
+    let back: T = schema::read(&bytes).ok_or_else(|| broken("cannot be read back"))?;
+    if postcard::to_allocvec(&back).ok().as_ref() != Some(&bytes) {
+        return Err(broken("comes back as another value"));
     }
+
+    let sealed_as = schema.sealed_as(None);
+    let mut draft = codec.draft(bytes.len());
+    schema.write(sealed_as, &default, &mut draft).map_err(cannot_be_serialised)?;
+    for (version, len) in [(sealed_as, draft.data_len()), (schema.version, bytes.len())] {
+        if let Err(EncodeError::TooLarge { size, limit }) =
+            codec.check_size(&first_stamps(version), len)
+        {
+            return refuse(
+                "build",
+                format!("with `T::default()` the cookie has {size} bytes and {limit} is the limit"),
+            );
+        }
+    }
+    Ok(draft.data().to_vec())
 }
 
-/// A session with nothing in it must fit, or no session will.
-pub(crate) fn default_fits<T>(inner: &Inner<T>) -> Result<(), ConfigError>
-where
-    T: Serialize + DeserializeOwned + Default,
-{
-    match inner.check_fits(T::default()) {
-        Err(EncodeError::TooLarge { size, limit }) => refuse(
-            "build",
-            format!("with `T::default()` the cookie has {size} bytes and {limit} is the limit"),
-        ),
-        _ => Ok(()),
-    }
+/// The stamps of a session that begins.
+fn first_stamps(schema: u32) -> Stamps {
+    let clocks = Clocks { created: Timestamp::from_millis(0), renewed: 0, own: None };
+    Stamps { id: Uuid::nil(), clocks, schema, cut: 0 }
 }
 
 #[cfg(test)]
@@ -470,7 +536,7 @@ mod tests {
     fn upgrades_that_contradict_the_version() {
         assert_eq!(
             refusal(|b| b.schema_version(3).upgrade(3, |old: u8| old.into())),
-            "`upgrade`: an upgrade from version 3 needs a `version` above it, not 3"
+            "`upgrade`: an upgrade from version 3 needs a `schema_version` above it, not 3"
         );
         assert_eq!(
             refusal(|b| b.schema_version(3).upgrade(1, |_: u8| 0).upgrade(1, |_: u16| 0)),

@@ -9,6 +9,22 @@ use time::{Duration, OffsetDateTime};
 /// RFC 6265bis §5.5: browsers cut a longer `Max-Age` to this.
 const MAX_MAX_AGE: u32 = 400 * 24 * 60 * 60;
 
+/// Whether the cookie outlives the browser's window, by a `Max-Age` of what is left until the nearer
+/// deadline, at most 400 days (RFC 6265bis §5.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Persistence {
+    /// It does.
+    #[default]
+    Always,
+    /// Only that of a session with timeouts of its own does
+    /// ([`set_timeouts`](crate::Session::set_timeouts), "remember me"); the others end with the
+    /// browser. Needs [`longest_timeouts`](crate::SessionsBuilder::longest_timeouts).
+    Remembered,
+    /// It never does.
+    Never,
+}
+
 /// The attributes of our cookie, as the builder checked them.
 #[derive(Debug, Clone)]
 pub(crate) struct Attributes {
@@ -27,12 +43,12 @@ pub(crate) struct CookieWriter {
     start: String,
     /// `; HttpOnly; …`, all attributes but `Max-Age`.
     attributes: String,
-    persistent: bool,
+    persistence: Persistence,
     removal: HeaderValue,
 }
 
 impl CookieWriter {
-    pub(crate) fn new(attributes: &Attributes, persistent: bool) -> CookieWriter {
+    pub(crate) fn new(attributes: &Attributes, persistence: Persistence) -> CookieWriter {
         let Attributes { name, path, domain, .. } = attributes;
         let mut cookie = Cookie::build((name, ""))
             .path(path)
@@ -52,18 +68,30 @@ impl CookieWriter {
         cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
         let removal = HeaderValue::try_from(cookie.to_string());
         let removal = removal.expect("the builder refuses attributes that no header can hold");
-        CookieWriter { start, attributes, persistent, removal }
+        CookieWriter { start, attributes, persistence, removal }
     }
 
-    /// Sets our cookie to a sealed envelope, for `max_age` seconds.
-    pub(crate) fn set(&self, headers: &mut HeaderMap, max_age: u32, envelope: &Envelope) {
+    /// Sets our cookie to a sealed envelope, for `max_age` seconds. `remembered` tells whether the
+    /// session has timeouts of its own.
+    pub(crate) fn set(
+        &self,
+        headers: &mut HeaderMap,
+        max_age: u32,
+        remembered: bool,
+        envelope: &Envelope,
+    ) {
         const MAX_AGE_LEN: usize = "; Max-Age=34560000".len();
         let len = self.start.len() + envelope.value_len() + self.attributes.len() + MAX_AGE_LEN;
         let mut text = String::with_capacity(len);
         text.push_str(&self.start);
         envelope.append_to(&mut text);
         text.push_str(&self.attributes);
-        if self.persistent {
+        let persistent = match self.persistence {
+            Persistence::Always => true,
+            Persistence::Remembered => remembered,
+            Persistence::Never => false,
+        };
+        if persistent {
             let max_age = max_age.min(MAX_MAX_AGE);
             write!(text, "; Max-Age={max_age}").expect("a String takes all");
         }
@@ -125,7 +153,7 @@ mod tests {
     #[test]
     fn a_removal_cookie_has_every_attribute_it_was_set_with() {
         let mut removed = headers(&[]);
-        CookieWriter::new(&attributes(), true).remove(&mut removed);
+        CookieWriter::new(&attributes(), Persistence::Always).remove(&mut removed);
         assert_eq!(
             lines(&removed),
             [(
@@ -144,7 +172,7 @@ mod tests {
             ("set-cookie", "sidecar=2"),
             ("set-cookie", "sid=older"),
         ]);
-        CookieWriter::new(&attributes(), true).remove(&mut responses);
+        CookieWriter::new(&attributes(), Persistence::Always).remove(&mut responses);
         let cookies: Vec<&str> = lines(&responses).into_iter().map(|(_, value)| value).collect();
         assert_eq!(cookies[..2], ["a=1", "sidecar=2"]);
         assert_eq!(cookies.len(), 3);

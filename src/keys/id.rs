@@ -41,3 +41,11 @@ impl fmt::Debug for KeyId {
         write!(f, "KeyId({self})")
     }
 }
+
+/// The key that a value names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NamedKey {
+    pub(crate) id: KeyId,
+    /// Whether the ring has it. Anyone can write any id into a cookie.
+    pub(crate) known: bool,
+}

@@ -261,7 +261,10 @@ mod tests {
 
     #[test]
     fn a_failing_generator_is_an_error() {
-        assert_eq!(random::failing::during(Key::try_generate).unwrap_err(), KeyError::Randomness);
+        assert_eq!(
+            random::on_test::without_randomness(Key::try_generate).unwrap_err(),
+            KeyError::Randomness
+        );
     }
 
     #[test]

@@ -4,12 +4,12 @@
 //! §7.3 ask for: **idle**, from the last renewal, and **absolute**, from creation. Lengths are
 //! whole seconds in 32 bits.
 
-use super::reason::Reason;
+use crate::rules::reason::{Reason, Refusal};
 use crate::timestamp::Timestamp;
 use time::Duration;
 
-/// How far a peer's clock may run ahead of ours before its sessions are refused.
-const CLOCK_SKEW: u32 = 60;
+/// How far a peer's clock may run ahead of ours before its sessions are refused, in seconds.
+pub(crate) const CLOCK_SKEW: u32 = 60;
 /// A renewal more often than this costs more than it gives, unless it is asked for.
 const MIN_RENEW_AFTER: u32 = 60;
 
@@ -24,6 +24,11 @@ impl Timeouts {
     /// Whole seconds, cut to what 32 bits hold.
     pub(crate) fn from_durations(idle: Duration, absolute: Duration) -> Timeouts {
         Timeouts { idle: clamped_seconds(idle), absolute: clamped_seconds(absolute) }
+    }
+
+    /// Returns (idle, absolute).
+    pub(crate) fn to_durations(self) -> (Duration, Duration) {
+        (Duration::seconds(self.idle.into()), Duration::seconds(self.absolute.into()))
     }
 }
 
@@ -57,6 +62,21 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// Returns what of a session's own timeouts does not count, if anything.
+    pub(crate) fn what_is_cut(&self, own: Timeouts) -> Option<&'static str> {
+        if own.idle > self.longest.idle {
+            Some("the idle timeout is longer than `longest_timeouts` allows")
+        } else if own.absolute > self.longest.absolute {
+            Some("the absolute timeout is longer than `longest_timeouts` allows")
+        } else if own.idle > own.absolute {
+            Some("the idle timeout is longer than the absolute one")
+        } else {
+            None
+        }
+    }
+}
+
 /// The times of one session, as its stamps have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Clocks {
@@ -68,7 +88,7 @@ pub(crate) struct Clocks {
 }
 
 impl Clocks {
-    fn last_renewal(&self) -> Timestamp {
+    pub(crate) fn last_renewal(&self) -> Timestamp {
         self.created.plus_seconds(self.renewed)
     }
 
@@ -80,17 +100,17 @@ impl Clocks {
         (idle, absolute)
     }
 
-    /// Whether the session may be used at `now`.
-    pub(crate) fn check(&self, policy: &Policy, now: Timestamp) -> Result<(), Reason> {
+    /// Whether the session may be used at `now`: rows 8 and 9 of `docs/format.md`.
+    pub(crate) fn check(&self, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
         if self.last_renewal() > now.plus_seconds(CLOCK_SKEW) {
-            return Err(Reason::NotYetValid);
+            return Err(Refusal::at(8, Reason::NotYetValid));
         }
         let (idle, absolute) = self.deadlines(policy, now);
         if absolute <= now {
-            return Err(Reason::AbsoluteTimeout);
+            return Err(Refusal::at(9, Reason::AbsoluteTimeout));
         }
         if idle <= now {
-            return Err(Reason::IdleTimeout);
+            return Err(Refusal::at(9, Reason::IdleTimeout));
         }
         Ok(())
     }
@@ -123,6 +143,9 @@ impl Clocks {
 mod tests {
     use super::*;
 
+    const IDLE: Refusal = Refusal { row: 9, reason: Reason::IdleTimeout };
+    const ABSOLUTE: Refusal = Refusal { row: 9, reason: Reason::AbsoluteTimeout };
+
     const POLICY: Policy = Policy {
         timeouts: Timeouts { idle: 900, absolute: 28_800 },
         longest: Timeouts { idle: 86_400, absolute: 864_000 },
@@ -141,33 +164,33 @@ mod tests {
     #[test]
     fn idle_counts_from_the_last_renewal() {
         assert_eq!(clocks(0, None).check(&POLICY, at(899)), Ok(()));
-        assert_eq!(clocks(0, None).check(&POLICY, at(900)), Err(Reason::IdleTimeout));
+        assert_eq!(clocks(0, None).check(&POLICY, at(900)), Err(IDLE));
         assert_eq!(clocks(600, None).check(&POLICY, at(1499)), Ok(()));
-        assert_eq!(clocks(600, None).check(&POLICY, at(1500)), Err(Reason::IdleTimeout));
+        assert_eq!(clocks(600, None).check(&POLICY, at(1500)), Err(IDLE));
     }
 
     #[test]
     fn absolute_counts_from_creation_whatever_was_renewed() {
         assert_eq!(clocks(28_700, None).check(&POLICY, at(28_799)), Ok(()));
-        assert_eq!(clocks(28_700, None).check(&POLICY, at(28_800)), Err(Reason::AbsoluteTimeout));
+        assert_eq!(clocks(28_700, None).check(&POLICY, at(28_800)), Err(ABSOLUTE));
     }
 
     #[test]
     fn own_timeouts_replace_the_policy() {
         let own = clocks(0, Some((7200, 100_000)));
         assert_eq!(own.check(&POLICY, at(7199)), Ok(()));
-        assert_eq!(own.check(&POLICY, at(7200)), Err(Reason::IdleTimeout));
+        assert_eq!(own.check(&POLICY, at(7200)), Err(IDLE));
         let short = clocks(0, Some((60, 100_000)));
-        assert_eq!(short.check(&POLICY, at(60)), Err(Reason::IdleTimeout));
+        assert_eq!(short.check(&POLICY, at(60)), Err(IDLE));
     }
 
     #[test]
     fn own_timeouts_past_the_longest_are_cut() {
         let own = clocks(863_999, Some((u32::MAX, u32::MAX)));
         assert_eq!(own.check(&POLICY, at(863_999)), Ok(()));
-        assert_eq!(own.check(&POLICY, at(864_000)), Err(Reason::AbsoluteTimeout));
+        assert_eq!(own.check(&POLICY, at(864_000)), Err(ABSOLUTE));
         let idle = clocks(0, Some((u32::MAX, u32::MAX)));
-        assert_eq!(idle.check(&POLICY, at(86_400)), Err(Reason::IdleTimeout));
+        assert_eq!(idle.check(&POLICY, at(86_400)), Err(IDLE));
     }
 
     #[test]
@@ -178,12 +201,13 @@ mod tests {
             ..POLICY
         };
         assert_eq!(clocks(0, None).check(&POLICY, at(300)), Ok(()));
-        assert_eq!(clocks(0, None).check(&shorter, at(300)), Err(Reason::IdleTimeout));
+        assert_eq!(clocks(0, None).check(&shorter, at(300)), Err(IDLE));
     }
 
     #[test]
     fn a_clock_60_seconds_ahead_is_borne_and_61_is_not() {
-        for (seconds, expected) in [(-60, Ok(())), (-61, Err(Reason::NotYetValid))] {
+        for (seconds, expected) in [(-60, Ok(())), (-61, Err(Refusal::at(8, Reason::NotYetValid)))]
+        {
             assert_eq!(clocks(0, None).check(&POLICY, at(seconds)), expected, "creation {seconds}");
             let renewed = clocks(600, None).check(&POLICY, at(600 + seconds));
             assert_eq!(renewed, expected, "renewal {seconds}");

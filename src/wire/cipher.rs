@@ -15,7 +15,9 @@ use aes_gcm::{AeadInOut, AesGcm};
 use std::mem;
 use zeroize::Zeroizing;
 
+/// Bytes of a nonce (XAES-256-GCM: 192 bits).
 pub(crate) const NONCE_LEN: usize = 24;
+/// Bytes of a tag (NIST SP 800-38D: 128 bits, never cut).
 pub(crate) const TAG_LEN: usize = 16;
 
 /// The bytes are not what a holder of the key sealed with this nonce and associated data.

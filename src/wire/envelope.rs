@@ -9,7 +9,8 @@
 //! `docs/format.md` is the specification.
 
 use crate::keys::id::KeyId;
-use crate::rules::reason::Reason;
+use crate::rules::reason::{Reason, Refusal};
+use crate::wire::cipher::{NONCE_LEN, TAG_LEN};
 use base64_simd::URL_SAFE_NO_PAD;
 use std::ops::{Range, RangeInclusive};
 
@@ -18,10 +19,10 @@ const VERSION: u8 = 1;
 const LATER_VERSIONS: RangeInclusive<u8> = 0x02..=0x0f;
 
 const KEY_ID: Range<usize> = 1..5;
-const NONCE_LEN: usize = 24;
-const TAG_LEN: usize = 16;
 /// Version, key id and nonce.
 const HEAD_LEN: usize = KEY_ID.end + NONCE_LEN;
+/// An envelope with an empty ciphertext: 45 bytes.
+const MIN_LEN: usize = HEAD_LEN + TAG_LEN;
 
 /// What a value is bound to besides its key: the application and the cookie's name.
 pub(crate) struct Binding {
@@ -42,7 +43,7 @@ impl Binding {
     }
 }
 
-/// An envelope in memory, behind its associated data: one buffer and one allocation serve both.
+/// An envelope as it travels, behind its associated data: one buffer and one allocation serve both.
 pub(crate) struct Envelope {
     buffer: Vec<u8>,
     /// Where the associated data ends and the envelope begins.
@@ -54,80 +55,55 @@ pub(crate) struct Parts<'e> {
     pub(crate) associated: &'e [u8],
     pub(crate) nonce: &'e [u8; NONCE_LEN],
     pub(crate) text: &'e mut [u8],
-    pub(crate) tag: &'e mut [u8; TAG_LEN],
 }
 
 impl Envelope {
-    /// Reads a cookie's value. `text` is within the size limit already.
-    pub(crate) fn parse(text: &[u8], binding: &Binding) -> Result<Envelope, Reason> {
+    /// Reads a cookie's value, which is within the size limit already: rows 2 to 4 of
+    /// `docs/format.md`.
+    pub(crate) fn parse(value: &[u8], binding: &Binding) -> Result<Envelope, Refusal> {
         let start = binding.template.len();
         let mut buffer =
-            Vec::with_capacity(start + URL_SAFE_NO_PAD.estimated_decoded_length(text.len()));
+            Vec::with_capacity(start + URL_SAFE_NO_PAD.estimated_decoded_length(value.len()));
         buffer.extend_from_slice(&binding.template);
-        URL_SAFE_NO_PAD.decode_append(text, &mut buffer).map_err(|_| Reason::Malformed)?;
-
-        match buffer[start..].first() {
-            Some(&VERSION) if buffer.len() - start >= HEAD_LEN + TAG_LEN => {}
-            Some(version) if LATER_VERSIONS.contains(version) => {
-                return Err(Reason::UnknownVersion);
+        // 2. Canonical base64url.
+        URL_SAFE_NO_PAD
+            .decode_append(value, &mut buffer)
+            .map_err(|_| Refusal::at(2, Reason::Malformed))?;
+        // 3. Long enough. The three bytes of a foreign cookie must not pass for a later version.
+        if buffer.len() - start < MIN_LEN {
+            return Err(Refusal::at(3, Reason::Malformed));
+        }
+        // 4. Our version.
+        match buffer[start] {
+            VERSION => {}
+            version if LATER_VERSIONS.contains(&version) => {
+                return Err(Refusal::at(4, Reason::UnknownVersion));
             }
-            _ => return Err(Reason::Malformed),
+            _ => return Err(Refusal::at(4, Reason::Malformed)),
         }
         buffer.copy_within(start + KEY_ID.start..start + KEY_ID.end, KEY_ID.start);
         Ok(Envelope { buffer, start })
     }
 
-    /// Begins an envelope whose plaintext is going to be appended to [`Envelope::text`].
-    pub(crate) fn draft(binding: &Binding, capacity: usize) -> Envelope {
-        let start = binding.template.len();
-        let mut buffer = Vec::with_capacity(start + HEAD_LEN + capacity + TAG_LEN);
-        buffer.extend_from_slice(&binding.template);
-        buffer.push(VERSION);
-        buffer.extend_from_slice(&[0; HEAD_LEN - 1]);
-        Envelope { buffer, start }
-    }
-
-    /// The buffer of a draft, for appending, and the place in it where the plaintext begins.
-    pub(crate) fn text(&mut self) -> (&mut Vec<u8>, usize) {
-        (&mut self.buffer, self.start + HEAD_LEN)
-    }
-
-    /// Completes a draft whose plaintext is whole; the cipher does the rest.
-    pub(crate) fn address(&mut self, key_id: KeyId, nonce: [u8; NONCE_LEN]) {
-        let head = self.start + KEY_ID.start;
-        self.buffer[KEY_ID].copy_from_slice(&key_id.to_bytes());
-        self.buffer[head..head + 4].copy_from_slice(&key_id.to_bytes());
-        self.buffer[head + 4..head + 4 + NONCE_LEN].copy_from_slice(&nonce);
-        self.buffer.extend_from_slice(&[0; TAG_LEN]);
-    }
-
-    /// The bytes at a place of the buffer that an earlier step remembered.
-    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
-        &self.buffer[range]
-    }
-
-    /// Which key sealed it, or is to.
+    /// Returns the id of the key that sealed it.
     pub(crate) fn key_id(&self) -> KeyId {
         let id = &self.buffer[KEY_ID];
         KeyId::from_bytes(id.try_into().expect("a range of four"))
     }
 
-    /// What the cipher takes.
-    pub(crate) fn parts(&mut self) -> Parts<'_> {
-        let (associated, envelope) = self.buffer.split_at_mut(self.start);
-        let (head, rest) = envelope.split_at_mut(HEAD_LEN);
-        let (text, tag) = rest.split_last_chunk_mut().expect("an envelope ends with a tag");
-        let nonce = head.last_chunk().expect("a head ends with a nonce");
-        Parts { associated, nonce, text, tag }
+    /// Has `decrypt` turn the ciphertext into the plaintext, in place.
+    pub(crate) fn open<E>(
+        mut self,
+        decrypt: impl FnOnce(Parts<'_>, &[u8; TAG_LEN]) -> Result<(), E>,
+    ) -> Result<Text, E> {
+        let tag = *self.buffer.last_chunk().expect("an envelope ends with a tag");
+        self.buffer.truncate(self.buffer.len() - TAG_LEN);
+        let mut text = Text { buffer: self.buffer, start: self.start };
+        decrypt(text.parts(), &tag)?;
+        Ok(text)
     }
 
-    /// The whole buffer, and where in it the plaintext stands once the cipher has opened it.
-    pub(crate) fn into_plaintext(self) -> (Vec<u8>, Range<usize>) {
-        let text = self.start + HEAD_LEN..self.buffer.len() - TAG_LEN;
-        (self.buffer, text)
-    }
-
-    /// How many characters [`Envelope::append_to`] appends.
+    /// Returns how many characters [`Envelope::append_to`] appends.
     pub(crate) fn value_len(&self) -> usize {
         URL_SAFE_NO_PAD.encoded_length(self.buffer.len() - self.start)
     }
@@ -138,7 +114,66 @@ impl Envelope {
     }
 }
 
-/// How many characters a value has whose plaintext has `len` bytes.
+/// The plaintext of an envelope, opened or not yet sealed, in the place where the ciphertext stands.
+pub(crate) struct Text {
+    /// Associated data, head of the envelope, plaintext.
+    buffer: Vec<u8>,
+    /// Where the envelope begins.
+    start: usize,
+}
+
+impl Text {
+    /// Begins an empty text with room for `capacity` bytes.
+    pub(crate) fn with_capacity(binding: &Binding, capacity: usize) -> Text {
+        let start = binding.template.len();
+        let mut buffer = Vec::with_capacity(start + HEAD_LEN + capacity + TAG_LEN);
+        buffer.extend_from_slice(&binding.template);
+        buffer.push(VERSION);
+        buffer.extend_from_slice(&[0; HEAD_LEN - 1]);
+        Text { buffer, start }
+    }
+
+    /// Returns the plaintext.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start + HEAD_LEN..]
+    }
+
+    /// Returns the plaintext for changes in place.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.start + HEAD_LEN..]
+    }
+
+    /// Returns what may be appended to, at its end, and truncated to no less than it has now.
+    pub(crate) fn end(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// Addresses the envelope to a key and has `encrypt` turn the plaintext into the ciphertext, in
+    /// place; `encrypt` returns the tag.
+    pub(crate) fn seal(
+        mut self,
+        key_id: KeyId,
+        nonce: &[u8; NONCE_LEN],
+        encrypt: impl FnOnce(Parts<'_>) -> [u8; TAG_LEN],
+    ) -> Envelope {
+        let head = self.start + KEY_ID.start;
+        self.buffer[KEY_ID].copy_from_slice(&key_id.to_bytes());
+        self.buffer[head..head + 4].copy_from_slice(&key_id.to_bytes());
+        self.buffer[head + 4..head + 4 + NONCE_LEN].copy_from_slice(nonce);
+        let tag = encrypt(self.parts());
+        self.buffer.extend_from_slice(&tag);
+        Envelope { buffer: self.buffer, start: self.start }
+    }
+
+    fn parts(&mut self) -> Parts<'_> {
+        let (associated, envelope) = self.buffer.split_at_mut(self.start);
+        let (head, text) = envelope.split_at_mut(HEAD_LEN);
+        let nonce = head.last_chunk().expect("a head ends with a nonce");
+        Parts { associated, nonce, text }
+    }
+}
+
+/// Returns how many characters a value has if its plaintext has `len` bytes.
 pub(crate) fn value_len(len: usize) -> usize {
     URL_SAFE_NO_PAD.encoded_length(HEAD_LEN + len + TAG_LEN)
 }

@@ -157,6 +157,18 @@ fn versions_2_to_15_are_kept() {
     }
 }
 
+/// Line 18, `envelope`: the three bytes of a foreign cookie must not silence every write.
+#[test]
+fn less_than_45_bytes_of_a_later_version_are_malformed() {
+    assert_cleared(&sessions::<Visit>(), "Ag", Reason::Malformed);
+    for version in 2..=15 {
+        let envelope = to_bytes(&of_version(version));
+        let short = to_text(&envelope[..44]);
+        assert_cleared(&sessions::<Visit>(), &short, Reason::Malformed);
+        assert_kept(&sessions(), &to_text(&envelope[..45]), Reason::UnknownVersion);
+    }
+}
+
 /// Line 18, `envelope`.
 #[test]
 fn any_other_version_is_malformed() {

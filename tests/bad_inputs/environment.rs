@@ -115,7 +115,7 @@ fn at_1970_the_sessions_of_today_are_kept() {
     assert_eq!(session.origin(), Origin::Rejected(Reason::NotYetValid));
     session.page_views += 1;
     let mut response = HeaderMap::new();
-    assert_eq!(sessions.save_at(session, &mut response, start).unwrap(), Saved::Unchanged);
+    assert_eq!(sessions.save_at(session, &mut response, start).unwrap(), Saved::Kept);
     assert!(set_cookies(&response).is_empty());
 }
 

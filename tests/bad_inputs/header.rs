@@ -2,10 +2,10 @@
 //! where a value was found, by `envelope`.
 
 use crate::common::*;
-use crate::second::{Stamps, to_bytes, to_text};
+use crate::second::{Second, Stamps, plaintext, to_bytes, to_text};
 use crate::{assert_miss, assert_nothing_set, save};
 use http::HeaderMap;
-use sealed_session::{Origin, Reason};
+use sealed_session::{Origin, Reason, Saved};
 
 /// What the server reads of one request.
 const CAP: usize = 64 * 1024;
@@ -150,20 +150,58 @@ fn twenty_junk_values_before_ours_do_not_hide_it() {
     assert_hit(&request(headers));
 }
 
-/// Line 5, `sessions`.
+/// Line 5, `load`.
 #[test]
-fn the_fourth_that_reaches_the_cipher_is_still_opened() {
-    let mut headers = vec![pair(&forged_value()); 3];
+fn the_sixteenth_whose_key_opens_is_still_opened() {
+    let mut headers = vec![pair(&forged_value()); 15];
     headers.push(pair(&good_value()));
     assert_hit(&request(headers));
 }
 
-/// Line 5, `sessions`.
+/// Line 5, `load`: the visitor's own could be the one that was not looked at.
 #[test]
-fn a_fifth_does_not_reach_the_cipher() {
-    let mut headers = vec![pair(&forged_value()); 4];
+fn of_seventeen_whose_key_opens_none_counts_wherever_the_good_one_stands() {
+    for place in [0, 8, 15, 16] {
+        let mut headers = vec![pair(&forged_value()); 16];
+        headers.insert(place, pair(&good_value()));
+        let headers = request(headers);
+        assert_eq!(origin(&headers), Origin::Rejected(Reason::TooMany), "{place}");
+    }
+}
+
+/// Line 5, `load`: an attacker's valid one before the visitor's own does not win.
+#[test]
+fn an_attackers_session_among_too_many_is_not_the_visitors() {
+    let planted = sealed(created(NOW - SECOND), &visit_bytes(1, "mallory"));
+    let mut headers = vec![pair(&forged_value()); 15];
+    headers.extend([pair(&planted), pair(&good_value())]);
+    let session = sessions::<Visit>().load_at(&request(headers), NOW);
+    assert_eq!(session.origin(), Origin::Rejected(Reason::TooMany));
+    assert_eq!(*session, Visit::default());
+}
+
+/// Line 5, `decide`: forged ones do not get the visitor's cookie overwritten.
+#[test]
+fn of_too_many_nothing_is_overwritten_but_by_a_reset() {
+    let headers = request(vec![pair(&forged_value()); 17]);
+    assert_nothing_set(save(&sessions(), sessions::<Visit>().load_at(&headers, NOW)));
+    let mut session = sessions::<Visit>().load_at(&headers, NOW);
+    session.page_views += 1;
+    let (saved, response) = save(&sessions(), session);
+    assert_eq!((saved, set_cookies(&response).len()), (Saved::Kept, 0));
+    let mut session = sessions::<Visit>().load_at(&headers, NOW);
+    session.reset();
+    assert_eq!(save(&sessions(), session).0, Saved::Written);
+}
+
+/// Line 5, `load`: a key of another ring costs no cipher, so it does not count.
+#[test]
+fn values_of_unknown_keys_do_not_count() {
+    let other = Second { key: OTHER_KEY, ..second() };
+    let foreign = other.seal(&plaintext(created(NOW), &visit_bytes(7, "ann")));
+    let mut headers = vec![pair(&foreign); 40];
     headers.push(pair(&good_value()));
-    assert_eq!(origin(&request(headers)), Origin::Rejected(Reason::Forged));
+    assert_hit(&request(headers));
 }
 
 /// Line 6, `request`.

@@ -90,7 +90,9 @@ fn assert_kept(sessions: &Sessions<Visit>, value: &str, reason: Reason) {
     assert_nothing_set(save(sessions, assert_miss(sessions, value, reason)));
     let mut session = assert_miss(sessions, value, reason);
     session.page_views += 1;
-    assert_nothing_set(save(sessions, session));
+    let (saved, response) = save(sessions, session);
+    assert_eq!(saved, Saved::Kept, "the change was not written, and that is told");
+    assert!(set_cookies(&response).is_empty());
 }
 
 #[track_caller]

@@ -335,8 +335,8 @@ fn an_overlong_varint_in_the_data_means_the_same() {
 #[test]
 fn an_overlong_varint_in_the_stamps_means_the_same() {
     let id = created(NOW).id;
-    let value =
-        second().seal(&pad([&id, &[0x80, 0, 0, 0][..], &visit_bytes(7, "ann")].concat(), 16));
+    let value = second()
+        .seal(&pad([&id, &[0x80, 0, 0, 0, 0x80, 0][..], &visit_bytes(7, "ann")].concat(), 16));
     let session = sessions::<Visit>().decode_at(&value, NOW).unwrap();
     assert_eq!((*session).clone(), visit(7, "ann"));
     assert_eq!(session.idle_deadline(), NOW + IDLE);

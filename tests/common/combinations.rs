@@ -13,7 +13,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header::HOST};
 use axum::response::Html;
 use axum::routing::{any, get};
-use sealed_session::{Key, KeyRing, SameSite, Sessions};
+use sealed_session::{Key, KeyRing, Persistence, SameSite, Sessions};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -61,7 +61,7 @@ pub(crate) fn all(domain: &'static str) -> Vec<Combination> {
                             .secure(secure)
                             .http_only(http_only)
                             .partitioned(partitioned)
-                            .persistent(persistent);
+                            .persistence(persistence(persistent));
                         if let Some(domain) = domain {
                             builder = builder.domain(domain);
                         }
@@ -168,4 +168,8 @@ async fn elsewhere(Path(index): Path<usize>, request: HeaderMap) -> Html<String>
     Html(format!(
         "<form method=post action='{target}'><button>Post</button></form><a href='{target}'>Go</a>"
     ))
+}
+
+fn persistence(outlives_the_browser: bool) -> Persistence {
+    if outlives_the_browser { Persistence::Always } else { Persistence::Never }
 }

@@ -109,6 +109,8 @@ pub(crate) struct Stamps {
     /// Idle and absolute, in seconds.
     pub(crate) timeouts: Option<(u32, u32)>,
     pub(crate) schema: u32,
+    /// What the cookie knew of sessions ended for its subject.
+    pub(crate) cut: u32,
 }
 
 impl Stamps {
@@ -116,7 +118,7 @@ impl Stamps {
     pub(crate) fn created(millis: u64) -> Stamps {
         let mut id = *b"\0\0\0\0\0\0\x7a\xbc\x8d\xef\x12\x34\x56\x78\x9a\xbc";
         id[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
-        Stamps { id, renewed: 0, timeouts: None, schema: 0 }
+        Stamps { id, renewed: 0, timeouts: None, schema: 0, cut: 0 }
     }
 
     pub(crate) fn created_millis(&self) -> u64 {
@@ -135,6 +137,7 @@ impl Stamps {
             }
         }
         out.extend(varint(self.schema.into()));
+        out.extend(varint(self.cut.into()));
         out
     }
 
@@ -149,7 +152,8 @@ impl Stamps {
             _ => return None,
         };
         let schema = read_varint(&mut rest)?;
-        Some((Stamps { id: *id, renewed, timeouts, schema }, rest))
+        let cut = read_varint(&mut rest)?;
+        Some((Stamps { id: *id, renewed, timeouts, schema, cut }, rest))
     }
 }
 

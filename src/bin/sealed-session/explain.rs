@@ -45,7 +45,7 @@ pub(crate) fn run(
         "-" => standard_input()?,
         value => value.to_owned(),
     };
-    let inspection = inspect(&value, &server, now);
+    let inspection = inspect(&value, &server, now)?;
     let text = in_words(&inspection, server.keys.is_some(), now);
     Ok((Output::new(text, in_json(&inspection)), inspection.refused.is_none()))
 }

@@ -1,20 +1,26 @@
 //! Must the session be written, removed or left alone? The table of `docs/design.md`, row by row.
 
-use super::reason::Reason;
 use crate::headers::caching::Caching;
+use crate::rules::reason::Treatment;
 use crate::session::{Cookies, Origin};
 
-/// A response this much later than its request must not renew: a long poll would undo a logout
-/// that happened meanwhile.
+/// A response this many seconds later than its request must not renew: a long poll would undo a
+/// logout that happened meanwhile.
 pub(crate) const LATE_AFTER_SECONDS: u32 = 5;
 
 /// What `save` does with the browser's cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
+    /// Nothing is to be done.
     Leave,
+    /// The handler changed the session, and the browser's cookie stays all the same.
+    Keep,
     /// Wanted, and left to a later response.
     Defer,
+    /// The handler changed something, which must go out or be an error.
     Write,
+    /// Nobody asked for this write: if it fails, it is left to a later response.
+    Renew,
     Remove,
 }
 
@@ -24,10 +30,11 @@ pub(crate) struct Facts {
     pub(crate) origin: Origin,
     pub(crate) cookies: Cookies,
     pub(crate) destroyed: bool,
-    /// By `renew()`.
+    /// By `renew()` or `reset()`.
     pub(crate) renewed: bool,
     /// Data, id or own timeouts are others than in the cookie.
     pub(crate) changed: bool,
+    /// Also because the cookie is of an older schema than it would be sealed in.
     pub(crate) renewal_due: bool,
     /// Over [`LATE_AFTER_SECONDS`] have passed since the session was loaded.
     pub(crate) late: bool,
@@ -45,48 +52,38 @@ impl Facts {
             };
         }
         // 2. A newer peer, or one with a right clock, can still use the cookie.
-        if is_kept(self.origin) && !self.renewed {
-            return Decision::Leave;
+        if treatment(self.origin) == Some(Treatment::Keep) && !self.renewed {
+            return if self.changed { Decision::Keep } else { Decision::Leave };
         }
         // 3. The handler did something that must not be lost.
         if self.renewed || self.changed {
             return Decision::Write;
         }
-        // 4. Nobody will ever accept the cookie. Where there are several, removing one could
-        //    leave an attacker's.
-        if is_cleared(self.origin) && self.cookies == Cookies::One {
+        // 4. Nobody will ever accept the cookie. Of several, removing one could leave an attacker's.
+        if treatment(self.origin) == Some(Treatment::Clear) && self.cookies == Cookies::One {
             return if shared { Decision::Defer } else { Decision::Remove };
         }
         // 5. In use, and the idle deadline comes nearer.
         if self.renewal_due {
-            return if shared || self.late { Decision::Defer } else { Decision::Write };
+            return if shared || self.late { Decision::Defer } else { Decision::Renew };
         }
         // 6. Nothing to do; a new visitor with nothing in the session gets no cookie.
         Decision::Leave
     }
 }
 
-/// Whether the cookie is for somebody else to judge.
-pub(crate) fn is_kept(origin: Origin) -> bool {
-    use Reason::*;
-    matches!(origin, Origin::Rejected(UnknownVersion | NewerSchema | NotYetValid))
-}
-
-/// Whether the cookie is of no use to anybody. Timed-out ones are dropped by the browser itself,
-/// and the key of `UnknownKey` may still be on its way.
-fn is_cleared(origin: Origin) -> bool {
-    use Reason::*;
-    matches!(
-        origin,
-        Origin::Rejected(
-            TooLong | Malformed | RetiredKey | Forged | InvalidPayload | OldSchema | Revoked
-        )
-    )
+/// What is to happen to a cookie that was refused.
+fn treatment(origin: Origin) -> Option<Treatment> {
+    match origin {
+        Origin::Rejected(reason) => Some(reason.treatment()),
+        Origin::New | Origin::Restored => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::reason::Reason;
     use Decision::*;
     use Reason::*;
 
@@ -125,10 +122,10 @@ mod tests {
 
     #[test]
     fn row_2_what_a_newer_peer_can_use_is_neither_cleared_nor_overwritten() {
-        for reason in [UnknownVersion, NewerSchema, NotYetValid] {
+        for reason in [UnknownVersion, NewerSchema, NotYetValid, TooMany] {
             let kept = rejected(reason);
             assert_eq!(kept.decide(), Leave, "{reason}");
-            assert_eq!(Facts { changed: true, ..kept }.decide(), Leave, "{reason} changed");
+            assert_eq!(Facts { changed: true, ..kept }.decide(), Keep, "{reason} changed");
             assert_eq!(Facts { renewed: true, ..kept }.decide(), Write, "{reason} renewed");
         }
     }
@@ -171,7 +168,7 @@ mod tests {
 
     #[test]
     fn row_5_a_due_renewal_is_written() {
-        assert_eq!(Facts { renewal_due: true, ..QUIET }.decide(), Write);
+        assert_eq!(Facts { renewal_due: true, ..QUIET }.decide(), Renew);
     }
 
     #[test]

@@ -1,0 +1,164 @@
+//! From the `Cookie` headers to the session of a visitor.
+
+use crate::keys::id::NamedKey;
+use crate::rules::reason::{Reason, Refusal};
+use crate::session::{Cookies, Loaded, Meta, Origin, Session, Upgraded};
+use crate::steps::parts::Parts;
+use crate::telemetry;
+use crate::timestamp::Timestamp;
+use crate::wire::codec::{Opened, Rejection};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// At most this many of our cookies per request are decrypted, so that work is bounded. If there is
+/// one more whose key opens, none of them counts: the visitor's own could be the one that was not
+/// looked at.
+const MAX_OPENED: usize = 16;
+
+impl<T: Serialize + DeserializeOwned> Parts<T> {
+    /// Finds the session of the visitor who sent these `Cookie` headers.
+    ///
+    /// It is in a box because a session is as large as `T`, and a framework hands it on a dozen
+    /// times.
+    pub(crate) fn load<'h>(
+        &self,
+        headers: impl Iterator<Item = &'h [u8]>,
+        now: Timestamp,
+    ) -> Box<Session<T>>
+    where
+        T: Default,
+    {
+        let ring = self.live.ring();
+        let mut cookies = Cookies::None;
+        let mut recognised = 0;
+        let mut found: Option<Box<Session<T>>> = None;
+        let mut refused = Refused::default();
+
+        // 1. Cookie headers → values of our name.
+        for value in self.finder.values(headers) {
+            cookies = cookies.and_one_more();
+            // 2. Value → the key that opens it; no cipher yet.
+            let value = match self.codec.recognise(value, &ring, &self.live, now) {
+                Ok(value) => value,
+                Err(rejection) => {
+                    refused.add(&rejection);
+                    continue;
+                }
+            };
+            recognised += 1;
+            if recognised > MAX_OPENED {
+                refused.overrule(Reason::TooMany);
+                break;
+            }
+            // 3. Value → session, or the first check that it failed.
+            let opened = self.codec.decrypt(value, &self.live, &self.policy, now);
+            match opened.and_then(|opened| self.admit(opened, now)) {
+                // 4. Of two with one id, the later renewal wins; two ids could be anybody's.
+                Ok(session) => match &found {
+                    Some(other) if other.meta.drawn_id() != session.meta.drawn_id() => {
+                        refused.overrule(Reason::Ambiguous);
+                    }
+                    Some(other) if other.meta.clocks.renewed >= session.meta.clocks.renewed => {}
+                    _ => found = Some(Box::new(session)),
+                },
+                Err(rejection) => refused.add(&rejection),
+            }
+        }
+
+        // 5. The one that was found, or a new one in place of what was refused.
+        let origin = match (refused.overruling, found, refused.to_act_on) {
+            (Some(reason), _, _) => Origin::Rejected(reason),
+            (None, Some(mut session), _) => {
+                session.meta.cookies = cookies;
+                return session;
+            }
+            (None, None, Some(refusal)) => Origin::Rejected(refusal.reason),
+            (None, None, None) => Origin::New,
+        };
+        let meta = Meta::fresh(now, self.policy, origin, cookies);
+        Box::new(Session::from_parts(T::default(), meta))
+    }
+
+    /// Opens one value.
+    pub(crate) fn decode(&self, value: &[u8], now: Timestamp) -> Result<Session<T>, Reason> {
+        let opened = self.codec.open(value, &self.live, &self.policy, now);
+        opened.and_then(|opened| self.admit(opened, now)).map_err(|rejection| {
+            telemetry::rejected(rejection.refusal.reason, rejection.key);
+            rejection.refusal.reason
+        })
+    }
+
+    /// Rows 11 to 13 of `docs/format.md`: the checks that need `T`.
+    fn admit(&self, opened: Opened, now: Timestamp) -> Result<Session<T>, Rejection> {
+        let Opened { key_id, stamps, plaintext } = opened;
+        // 11 and 12. Data → `T`, of this schema or an older one.
+        let data = match self.schema.read(stamps.schema, plaintext.data()) {
+            Ok(data) => data,
+            Err(refusal) => {
+                let opened = Opened { key_id, stamps, plaintext };
+                return Err(Rejection::authentic(refusal, opened));
+            }
+        };
+        let upgraded = self.upgraded(&data, stamps.schema);
+        let loaded = Loaded::new(stamps, plaintext, upgraded);
+        let session = Session::from_parts(data, Meta::restored(loaded, now, self.policy));
+        // 13. What the application ended.
+        if let Some(revoked) = &self.revoked
+            && revoked(&session)
+        {
+            let key = Some(NamedKey { id: key_id, known: true });
+            return Err(Rejection { refusal: Refusal::at(13, Reason::Revoked), key, opened: None });
+        }
+        telemetry::opened(key_id);
+        Ok(session)
+    }
+
+    /// Returns what an upgrade has made, as bytes, if one was needed.
+    fn upgraded(&self, data: &T, schema: u32) -> Option<Upgraded> {
+        if schema == self.schema.version {
+            return None;
+        }
+        let bytes = |schema| {
+            let mut draft = self.codec.draft(0);
+            self.schema.write(schema, data, &mut draft).ok()?;
+            (draft.data_len() == draft.data().len()).then(|| draft.data().to_vec())
+        };
+        let sealed_as = self.schema.sealed_as(Some(schema));
+        let is_another = sealed_as != schema && sealed_as != self.schema.version;
+        let sealed = if is_another { Some(bytes(sealed_as)?) } else { None };
+        Some(Upgraded { current: bytes(self.schema.version)?, sealed })
+    }
+}
+
+/// The cookies of one request that were refused.
+#[derive(Default)]
+struct Refused {
+    /// Decides, whatever else was found.
+    overruling: Option<Reason>,
+    /// Decides if nothing was found.
+    to_act_on: Option<Refusal>,
+    /// A bit for each reason that was told: each is told once a request, or 64 KiB of empty cookies
+    /// would write thousands of lines.
+    told: u32,
+}
+
+impl Refused {
+    fn add(&mut self, rejection: &Rejection) {
+        let refusal = rejection.refusal;
+        self.tell(refusal.reason, rejection.key);
+        let before = self.to_act_on;
+        self.to_act_on = Some(before.map_or(refusal, |other| other.reason_to_act_on(refusal)));
+    }
+
+    fn overrule(&mut self, reason: Reason) {
+        self.tell(reason, None);
+        self.overruling = Some(reason);
+    }
+
+    fn tell(&mut self, reason: Reason, key: Option<NamedKey>) {
+        let bit = 1 << reason as u32;
+        if self.told & bit == 0 {
+            self.told |= bit;
+            telemetry::rejected(reason, key);
+        }
+    }
+}

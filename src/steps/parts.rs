@@ -1,0 +1,31 @@
+//! What is a `Sessions` made of?
+
+use crate::headers::cookie::CookieFinder;
+use crate::headers::set_cookie::CookieWriter;
+use crate::live_state::LiveState;
+use crate::rules::timeouts::Policy;
+use crate::session::Session;
+use crate::wire::codec::Codec;
+use crate::wire::schema::Schema;
+
+/// The parts that `load` and `save` work with.
+pub(crate) struct Parts<T> {
+    /// A cookie's value ⇄ stamps and data.
+    pub(crate) codec: Codec,
+    /// Data ⇄ `T`.
+    pub(crate) schema: Schema<T>,
+    /// Which keys and which cuts count now.
+    pub(crate) live: LiveState,
+    /// When sessions end and are renewed.
+    pub(crate) policy: Policy,
+    /// `Cookie` headers → values.
+    pub(crate) finder: CookieFinder,
+    /// Values → `Set-Cookie`.
+    pub(crate) writer: CookieWriter,
+    /// The application's own check.
+    pub(crate) revoked: Option<Revoked<T>>,
+    /// What an unchanged new session would be written as.
+    pub(crate) default_data: Vec<u8>,
+}
+
+pub(crate) type Revoked<T> = Box<dyn Fn(&Session<T>) -> bool + Send + Sync>;

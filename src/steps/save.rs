@@ -1,0 +1,361 @@
+//! From a session to the response's headers, and to a cookie's value.
+
+use crate::error::EncodeError;
+use crate::headers::caching;
+use crate::rules::timeouts::Clocks;
+use crate::session::{Meta, Origin, Session};
+use crate::steps::decide::{Decision, Facts, LATE_AFTER_SECONDS};
+use crate::steps::parts::Parts;
+use crate::telemetry;
+use crate::timestamp::Timestamp;
+use crate::wire::codec::Sealed;
+use crate::wire::plaintext::{Plaintext, Stamps};
+use http::HeaderMap;
+use serde::{Serialize, de::DeserializeOwned};
+use std::any::type_name;
+
+/// What [`Sessions::save`](crate::Sessions::save) did with the browser's cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Saved {
+    /// Nothing: it is as it should be, or there is none and none is needed. No change was lost.
+    Unchanged,
+    /// The handler changed the session, and **the change was not written**: the browser's cookie is
+    /// one that a newer server, or one whose clock is right, can still use, so it was kept. Only
+    /// [`renew`](Session::renew) and [`reset`](Session::reset) overwrite such a cookie. A WARN event
+    /// says why.
+    Kept,
+    /// It was written, because the session changed or was due for renewal.
+    Written,
+    /// It was removed.
+    Removed,
+    /// A renewal or a removal was due and is left to a later response: a shared cache may
+    /// store this one, it came over five seconds after its request, or the renewal could not be sealed
+    /// (an ERROR event says why).
+    Deferred,
+}
+
+/// A session on its way into a cookie, before anything is decided.
+struct Draft {
+    plaintext: Plaintext,
+    /// What it is written as.
+    schema: u32,
+}
+
+impl<T: Serialize + DeserializeOwned> Parts<T> {
+    /// Saves a session into the headers of its response.
+    pub(crate) fn save(
+        &self,
+        session: &Session<T>,
+        headers: &mut HeaderMap,
+        now: Timestamp,
+    ) -> Result<Saved, EncodeError> {
+        let meta = &session.meta;
+        let caching = caching::caching(headers);
+
+        // 1. Session → data, if it could have changed.
+        let touched = meta.changes.touched && !meta.changes.destroyed;
+        let draft = touched.then(|| self.draft(session));
+
+        // 2. Must it be written?
+        let decision = Facts {
+            origin: meta.origin,
+            cookies: meta.cookies,
+            destroyed: meta.changes.destroyed,
+            renewed: meta.changes.renewed,
+            changed: meta.stamps_changed()
+                || draft.as_ref().is_some_and(|draft| self.is_changed(meta, draft)),
+            renewal_due: self.is_renewal_due(meta, now),
+            late: now.seconds_since(meta.now) > LATE_AFTER_SECONDS,
+            caching,
+        }
+        .decide();
+
+        // 3. Data → cipher → envelope → Set-Cookie.
+        let saved = match decision {
+            Decision::Write => {
+                let draft = draft.unwrap_or_else(|| self.draft(session))?;
+                self.write(session, draft, headers, now)?;
+                Saved::Written
+            }
+            Decision::Renew => {
+                let draft = draft.unwrap_or_else(|| self.draft(session));
+                match draft.and_then(|draft| self.write(session, draft, headers, now)) {
+                    Ok(()) => Saved::Written,
+                    Err(error) => {
+                        telemetry::renewal_deferred(&error);
+                        Saved::Deferred
+                    }
+                }
+            }
+            Decision::Remove => {
+                self.writer.remove(headers);
+                Saved::Removed
+            }
+            Decision::Keep => {
+                if let Origin::Rejected(reason) = meta.origin {
+                    let warnings = &self.live.warnings;
+                    telemetry::change_kept_out(reason, type_name::<T>(), warnings, now);
+                }
+                Saved::Kept
+            }
+            Decision::Defer => Saved::Deferred,
+            Decision::Leave => Saved::Unchanged,
+        };
+
+        // 4. Whatever was said, no cache may hand it to somebody else.
+        match saved {
+            Saved::Written | Saved::Removed => caching::keep_private(headers, caching),
+            _ => caching::mark_read(headers, caching),
+        }
+        caching::vary_by_cookie(headers);
+        Ok(saved)
+    }
+
+    /// Turns a session into a cookie's value.
+    pub(crate) fn encode(
+        &self,
+        session: &Session<T>,
+        now: Timestamp,
+    ) -> Result<Sealed, EncodeError> {
+        // 1. Session → data.
+        let draft = self.draft(session)?;
+        // 2. Data → cipher → envelope.
+        self.seal(session, draft, self.clocks(&session.meta, now), now)
+    }
+
+    /// Returns the size that is held against the limit.
+    pub(crate) fn cookie_len(
+        &self,
+        session: &Session<T>,
+        now: Timestamp,
+    ) -> Result<usize, EncodeError> {
+        let draft = self.draft(session)?;
+        let stamps = self.stamps(&session.meta, draft.schema, self.clocks(&session.meta, now));
+        let len = self.codec.max_cookie_len(&stamps, draft.plaintext.data_len());
+        match self.check_size(session, &draft, &stamps) {
+            Err(EncodeError::TooLarge { size, .. }) => Ok(size),
+            Ok(()) => Ok(len),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Session → data, in the schema that it is sealed in.
+    fn draft(&self, session: &Session<T>) -> Result<Draft, EncodeError> {
+        /// For a session that was in no cookie yet.
+        const USUAL_LEN: usize = 256;
+        let before = session.meta.loaded.as_ref().map(|loaded| loaded.data().len());
+        let schema = self.schema.sealed_as(session.meta.loaded_schema());
+        let mut plaintext = self.codec.draft(before.unwrap_or(USUAL_LEN));
+        self.schema
+            .write(schema, session, &mut plaintext)
+            .map_err(|source| EncodeError::Serialize { type_name: type_name::<T>(), source })?;
+        Ok(Draft { plaintext, schema })
+    }
+
+    /// Whether the data is other than it was loaded, or than a new visitor's. A draft that failed
+    /// counts as changed.
+    fn is_changed(&self, meta: &Meta, draft: &Result<Draft, EncodeError>) -> bool {
+        let Ok(Draft { plaintext, schema }) = draft else { return true };
+        let before = match &meta.loaded {
+            Some(loaded) => loaded.data_in(*schema),
+            None => Some(&self.default_data[..]),
+        };
+        let is_whole = plaintext.data_len() == plaintext.data().len();
+        !is_whole || before != Some(plaintext.data())
+    }
+
+    /// Whether its cookie should be written anew although nothing changed.
+    fn is_renewal_due(&self, meta: &Meta, now: Timestamp) -> bool {
+        let is_of_another_schema = |schema| self.schema.sealed_as(Some(schema)) != schema;
+        meta.loaded_schema().is_some_and(is_of_another_schema)
+            || meta.origin == Origin::Restored && meta.clocks.renewal_due(&self.policy, now)
+    }
+
+    /// Seals a draft into `Set-Cookie`.
+    fn write(
+        &self,
+        session: &Session<T>,
+        draft: Draft,
+        headers: &mut HeaderMap,
+        now: Timestamp,
+    ) -> Result<(), EncodeError> {
+        let clocks = self.clocks(&session.meta, now);
+        let max_age = clocks.seconds_left(&self.policy, now);
+        let sealed = self.seal(session, draft, clocks, now)?;
+        self.writer.set(headers, max_age, clocks.own.is_some(), &sealed.envelope);
+        Ok(())
+    }
+
+    /// Data → envelope under the key that seals now.
+    fn seal(
+        &self,
+        session: &Session<T>,
+        draft: Draft,
+        clocks: Clocks,
+        now: Timestamp,
+    ) -> Result<Sealed, EncodeError> {
+        let meta = &session.meta;
+        let stamps = self.stamps(meta, draft.schema, clocks);
+        // 1. Size.
+        self.check_size(session, &draft, &stamps)?;
+        // 2. Would it come back? Looked for while developing.
+        if cfg!(debug_assertions) {
+            self.check_round_trip(session, &draft, now)?;
+        }
+        self.warn_of_cut_timeouts(meta, now);
+        // 3. Stamps, padding, the key of the day, a nonce from the operating system, the cipher.
+        let ring = self.live.ring();
+        let sealed = self.codec.seal(draft.plaintext, stamps, &ring, now)?;
+        meta.set_drawn_id(sealed.id);
+        telemetry::sealed(sealed.key_id);
+        Ok(sealed)
+    }
+
+    /// The times as they are written: renewed at `now`.
+    fn clocks(&self, meta: &Meta, now: Timestamp) -> Clocks {
+        Clocks { renewed: meta.clocks.renewed_at(&self.policy, now), ..meta.clocks }
+    }
+
+    fn stamps(&self, meta: &Meta, schema: u32, clocks: Clocks) -> Stamps {
+        Stamps { id: meta.drawn_id(), clocks, schema, cut: meta.loaded_cut() }
+    }
+
+    /// A session that fits now must still fit when a renewal has made its stamps longer, and when
+    /// `seal_as` is dropped.
+    fn check_size(
+        &self,
+        session: &Session<T>,
+        draft: &Draft,
+        stamps: &Stamps,
+    ) -> Result<(), EncodeError> {
+        self.codec.check_size(stamps, draft.plaintext.data_len())?;
+        if draft.schema != self.schema.version {
+            let later = Stamps { schema: self.schema.version, ..*stamps };
+            let len = self
+                .schema
+                .later_len(session)
+                .map_err(|source| EncodeError::Serialize { type_name: type_name::<T>(), source })?;
+            self.codec.check_size(&later, len)?;
+        }
+        Ok(())
+    }
+
+    fn check_round_trip(
+        &self,
+        session: &Session<T>,
+        draft: &Draft,
+        now: Timestamp,
+    ) -> Result<(), EncodeError> {
+        let data = draft.plaintext.data();
+        if !self.schema.round_trips(draft.schema, data) {
+            return Err(EncodeError::RoundTrip { type_name: type_name::<T>() });
+        }
+        if let Some(older) = &self.schema.seal_as
+            && older.version == draft.schema
+            && !self.schema.survives_older_servers(session, data)
+        {
+            let types = (type_name::<T>(), older.type_name);
+            telemetry::lost_on_older_servers(types, &self.live.warnings, now);
+        }
+        Ok(())
+    }
+
+    /// Says it if timeouts that this request has set are going to be cut.
+    fn warn_of_cut_timeouts(&self, meta: &Meta, now: Timestamp) {
+        if meta.changes.timeouts_set
+            && let Some(own) = meta.clocks.own
+            && let Some(problem) = self.policy.what_is_cut(own)
+        {
+            telemetry::timeouts_cut(problem, &self.live.warnings, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::builder::SessionsBuilder;
+    use crate::error::EncodeError;
+    use crate::keys::key::Key;
+    use crate::keys::ring::KeyRing;
+    use crate::random::on_test::{calls, without_randomness};
+    use crate::session::Session;
+    use crate::sessions::Sessions;
+    use crate::steps::save::Saved;
+    use http::HeaderMap;
+
+    fn builder() -> SessionsBuilder<u32> {
+        Sessions::builder("shop", KeyRing::new(Key::generate()))
+    }
+
+    fn sessions() -> Sessions<u32> {
+        builder().build().unwrap()
+    }
+
+    #[test]
+    fn a_new_visitor_who_gets_no_cookie_costs_no_random_bytes() {
+        let sessions = sessions();
+        let visit = || {
+            let session = sessions.load(&HeaderMap::new());
+            assert_eq!(sessions.save(session, &mut HeaderMap::new()).unwrap(), Saved::Unchanged);
+        };
+        assert_eq!(calls(visit), 0);
+    }
+
+    #[test]
+    fn a_new_visitor_who_gets_a_cookie_costs_one_call_for_id_and_nonce() {
+        let sessions = sessions();
+        let visit = || {
+            let mut session = sessions.load(&HeaderMap::new());
+            *session += 1;
+            assert_eq!(sessions.save(session, &mut HeaderMap::new()).unwrap(), Saved::Written);
+        };
+        assert_eq!(calls(visit), 1);
+    }
+
+    #[test]
+    fn an_id_that_was_asked_for_is_the_one_that_is_sealed() {
+        let (sessions, session) = (sessions(), Session::new(7));
+        assert_eq!(calls(|| (session.id(), session.id())), 1, "it is drawn once");
+        let value = sessions.encode(&session).unwrap();
+        assert_eq!(sessions.decode(&value).unwrap().id(), session.id());
+    }
+
+    #[test]
+    fn an_id_that_was_drawn_with_the_nonce_is_the_sessions_from_then_on() {
+        let (sessions, session) = (sessions(), Session::new(7));
+        let value = sessions.encode(&session).unwrap();
+        assert_eq!(sessions.decode(&value).unwrap().id(), session.id());
+    }
+
+    #[test]
+    fn without_randomness_for_the_nonce_nothing_is_sealed() {
+        let (sessions, session) = (sessions(), Session::new(7));
+        session.id();
+        let result = without_randomness(|| sessions.encode(&session));
+        assert!(matches!(result, Err(EncodeError::Randomness)));
+        assert!(sessions.encode(&session).is_ok(), "the session itself is sound");
+    }
+
+    #[test]
+    fn without_randomness_an_id_is_nil_and_no_session_is_sealed_under_it() {
+        let sessions = sessions();
+        let session = Session::new(7);
+        assert!(without_randomness(|| session.id()).is_nil());
+        let value = sessions.encode(&session).unwrap();
+        assert!(!sessions.decode(&value).unwrap().id().is_nil(), "another one was drawn");
+    }
+
+    #[test]
+    fn without_randomness_loading_works_and_saving_leaves_the_headers_alone() {
+        let sessions = sessions();
+        let mut session = without_randomness(|| sessions.load(&HeaderMap::new()));
+        *session += 1;
+        let mut headers = HeaderMap::new();
+        let saved = without_randomness(|| sessions.save(session, &mut headers));
+        assert!(matches!(saved, Err(EncodeError::Randomness)));
+        assert!(headers.is_empty());
+        let untouched = without_randomness(|| sessions.load(&HeaderMap::new()));
+        assert_eq!(sessions.save(untouched, &mut headers).unwrap(), Saved::Unchanged);
+    }
+}
