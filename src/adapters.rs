@@ -2,7 +2,10 @@
 
 #[cfg(any(feature = "actix-web", feature = "poem"))]
 mod middleware;
+mod rejection;
 mod slot;
+mod slots;
+mod view;
 
 #[cfg(feature = "actix-web")]
 pub mod actix_web;

@@ -115,14 +115,28 @@ pub(crate) struct Upgraded {
     pub(crate) sealed: Option<Vec<u8>>,
 }
 
-/// Shared only where a view may come to need it, too: that costs an allocation.
+/// Shared only if a view may come to need it, too: that costs an allocation.
 enum SharedPlaintext {
     Owned(Plaintext),
-    #[allow(dead_code, reason = "views come next")]
+    #[cfg_attr(not(feature = "_adapter"), expect(dead_code))]
     Shared(Arc<Plaintext>),
 }
 
 impl Loaded {
+    #[cfg(feature = "_adapter")]
+    fn share(&mut self) -> Loaded {
+        let shared = match &mut self.plaintext {
+            SharedPlaintext::Shared(shared) => Arc::clone(shared),
+            SharedPlaintext::Owned(owned) => {
+                let shared = Arc::new(owned.take());
+                self.plaintext = SharedPlaintext::Shared(Arc::clone(&shared));
+                shared
+            }
+        };
+        let plaintext = SharedPlaintext::Shared(shared);
+        Loaded { stamps: self.stamps, plaintext, upgraded: self.upgraded.clone() }
+    }
+
     pub(crate) fn new(stamps: Stamps, plaintext: Plaintext, upgraded: Option<Upgraded>) -> Loaded {
         Loaded { stamps, plaintext: SharedPlaintext::Owned(plaintext), upgraded }
     }
@@ -133,6 +147,11 @@ impl Loaded {
             SharedPlaintext::Owned(plaintext) => plaintext.data(),
             SharedPlaintext::Shared(plaintext) => plaintext.data(),
         }
+    }
+
+    /// Returns the data as it came, in today's schema if an upgrade has made it from an older one.
+    pub(crate) fn current_data(&self) -> &[u8] {
+        self.upgraded.as_ref().map_or_else(|| self.data(), |upgraded| &upgraded.current)
     }
 
     /// Returns the data as it would have come in `schema`, in which it is going to be sealed; `None`
@@ -153,6 +172,8 @@ pub(crate) struct Changes {
     pub(crate) touched: bool,
     /// By `renew()` or `reset()`.
     pub(crate) renewed: bool,
+    /// By `reset()`: nothing of what the request brought is left.
+    pub(crate) reset: bool,
     pub(crate) rotated: bool,
     pub(crate) destroyed: bool,
     /// `set_timeouts` was called since the session was loaded or reset.
@@ -183,6 +204,40 @@ impl Meta {
             cookies: Cookies::One,
             loaded: Some(loaded),
             ..Meta::fresh(now, policy, Origin::Restored, Cookies::One)
+        }
+    }
+
+    /// Returns another one that shares what is large, and the id even if it is still to be drawn.
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn share(&mut self) -> Meta {
+        Meta { id: self.id.clone(), loaded: self.loaded.as_mut().map(Loaded::share), ..*self }
+    }
+
+    /// Returns the deadlines (idle, absolute) as they were when the session was loaded.
+    pub(crate) fn deadlines(&self) -> (OffsetDateTime, OffsetDateTime) {
+        let (idle, absolute) = self.clocks.deadlines(&self.policy, self.now);
+        (idle.to_time(), absolute.to_time())
+    }
+
+    /// Returns the session's own timeouts, (idle, absolute).
+    pub(crate) fn own_timeouts(&self) -> Option<(Duration, Duration)> {
+        self.clocks.own.map(Timeouts::to_durations)
+    }
+
+    /// Returns whether the handler has ended what the request brought.
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn is_ended(&self) -> bool {
+        self.changes.destroyed || self.changes.reset
+    }
+
+    /// Returns one for a new visitor, in place of a session that was ended in this request. If the
+    /// session goes on under a new id, that is the visitor's.
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn of_new_visitor(&self) -> Meta {
+        let fresh = Meta::fresh(self.now, self.policy, Origin::New, Cookies::None);
+        match self.changes.destroyed {
+            true => fresh,
+            false => Meta { id: self.id.clone(), ..fresh },
         }
     }
 
@@ -257,6 +312,11 @@ impl<T> Session<T> {
         Session { data, meta }
     }
 
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn into_parts(self) -> (T, Meta) {
+        (self.data, self.meta)
+    }
+
     /// Returns the session's id, a UUIDv7. It is no secret that opens anything: anyone who knows it
     /// still needs the cookie. Good for logs and for a list of sessions that were ended.
     ///
@@ -287,13 +347,13 @@ impl<T> Session<T> {
     /// A session made by [`Session::new`] has met no [`Sessions`](crate::Sessions) yet and answers
     /// by the default policy.
     pub fn idle_deadline(&self) -> OffsetDateTime {
-        self.meta.clocks.deadlines(&self.meta.policy, self.meta.now).0.to_time()
+        self.meta.deadlines().0
     }
 
     /// Returns when the session ends whatever happens; see
     /// [`idle_deadline`](Session::idle_deadline) for sessions made by [`Session::new`].
     pub fn absolute_deadline(&self) -> OffsetDateTime {
-        self.meta.clocks.deadlines(&self.meta.policy, self.meta.now).1.to_time()
+        self.meta.deadlines().1
     }
 
     /// Returns whether the session is new, came from a cookie, or takes the place of one that was not
@@ -331,6 +391,7 @@ impl<T> Session<T> {
         T: Default,
     {
         self.meta.begin_anew();
+        self.meta.changes.reset = true;
         self.meta.clocks.own = None;
         self.meta.changes.timeouts_set = false;
         self.meta.changes.touched = true;
@@ -376,7 +437,7 @@ impl<T> Session<T> {
     /// Returns the session's own (idle, absolute) timeouts, if it has them: for a step-up that calls
     /// [`renew`](Session::renew) and wants them back.
     pub fn own_timeouts(&self) -> Option<(Duration, Duration)> {
-        self.meta.clocks.own.map(Timeouts::to_durations)
+        self.meta.own_timeouts()
     }
 
     /// Returns the data alone.

@@ -4,9 +4,13 @@ use crate::error::{DecodeError, EncodeError};
 use crate::headers::cookie::cookie_headers;
 use crate::keys::id::KeyId;
 use crate::keys::ring::KeyRing;
+#[cfg(feature = "_adapter")]
+use crate::session::Meta;
 use crate::session::Session;
 use crate::steps::parts::Parts;
 use crate::steps::save::Saved;
+#[cfg(feature = "_adapter")]
+use crate::telemetry::Warnings;
 use crate::timestamp::Timestamp;
 use http::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
@@ -125,6 +129,23 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         now: Timestamp,
     ) -> Result<Saved, EncodeError> {
         self.parts.save(session, headers, now)
+    }
+
+    /// Saves a session of which an adapter has given views only.
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn save_viewed(
+        &self,
+        meta: &Meta,
+        headers: &mut HeaderMap,
+        now: Timestamp,
+    ) -> Result<Saved, EncodeError> {
+        self.parts.save_viewed(meta, headers, now)
+    }
+
+    /// Reads what a request brought once more.
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn read_again(&self, meta: &Meta) -> Option<T> {
+        self.parts.read_again(meta)
     }
 
     /// Returns the session as a cookie's value, renewed and freshly sealed: base64url of an envelope.
@@ -249,6 +270,17 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     /// leaked key could forge. It never moves back.
     pub fn reject_created_before(&self, time: OffsetDateTime) {
         self.parts.live.reject_created_before(Timestamp::from_time(time));
+    }
+}
+
+#[cfg(feature = "_adapter")]
+impl<T> Sessions<T> {
+    pub(crate) fn shared_cookie_name(&self) -> &Arc<str> {
+        self.parts.codec.name()
+    }
+
+    pub(crate) fn warnings(&self) -> &Warnings {
+        &self.parts.live.warnings
     }
 }
 

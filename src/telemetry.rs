@@ -48,6 +48,7 @@ pub(crate) struct Warnings {
     kept: OncePerMinute,
     older_servers: OncePerMinute,
     timeouts: OncePerMinute,
+    nested: OncePerMinute,
 }
 
 #[cfg(feature = "metrics")]
@@ -184,12 +185,43 @@ pub(crate) fn save_failed(error: &EncodeError) {
     tracing::error!(target: TARGET, %error, "session not saved");
 }
 
-/// A response goes out while somebody still holds its session.
+/// A response goes out while somebody still has its session.
 #[cfg(feature = "_adapter")]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn still_held(type_name: &str) {
+pub(crate) fn still_in_use(type_name: &str) {
     #[cfg(feature = "tracing")]
-    tracing::error!(target: TARGET, type_name,
-        "session not saved: it was still held when the response was ready; drop it before"
+    tracing::error!(
+        target: TARGET,
+        type_name,
+        "session not saved: it was still in use when the response was ready; drop it before"
     );
+}
+
+/// A handler asked for a session in a way that cannot work.
+#[cfg(feature = "_adapter")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn misused(mistake: &dyn std::fmt::Display) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(target: TARGET, %mistake, "session not extracted");
+}
+
+/// Two middlewares write one cookie.
+#[cfg(feature = "_adapter")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn nested_middlewares(
+    (outer, inner): (&str, &str),
+    warnings: &Warnings,
+    now: Timestamp,
+) {
+    #[cfg(feature = "tracing")]
+    if warnings.nested.may(now) {
+        tracing::error!(
+            target: TARGET,
+            outer,
+            inner,
+            "two session middlewares, one inside the other, write the same cookie and wipe each other \
+             out: give one of them another `cookie_name`, or keep both in one type. Said once a minute \
+             at most"
+        );
+    }
 }

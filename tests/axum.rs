@@ -171,27 +171,28 @@ async fn a_panic_in_the_revoked_hook_leaves_the_layer_fit_for_the_next_request()
 }
 
 #[tokio::test]
-async fn extracted_twice_at_once_is_a_500_that_names_type_and_mend() {
+async fn extracted_twice_at_once_is_a_500_that_names_type_and_fix() {
     let fixture = fixture();
     let app = route(async |_first: Session<Visit>, _second: Session<Visit>| {});
     let response = call(app.layer(fixture.layer()), None).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(
         text(response).await,
-        "the session of type `axum::Visit` is still held by somebody else: call `drop(session)` \
-         before the request goes on (`next.run(request)` or the like), or write a `CurrentUser` \
-         extractor that takes what it needs and gives the session back"
+        "the session of type `axum::Visit` is in use: only one `Session<axum::Visit>` can be held at \
+         a time. Take a `SessionView<axum::Visit>` if you only read, or call `drop(session)` before \
+         the request goes on (`next.run(request)` or the like)"
     );
 }
 
 #[tokio::test]
-async fn no_layer_is_a_500_that_names_type_and_mend() {
+async fn no_layer_is_a_500_that_names_type_and_fix() {
     let response = call(route(count), None).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(
         text(response).await,
         "there are no sessions of type `axum::Visit` here: put the session middleware with a \
-         `Sessions<axum::Visit>` around this route"
+         `Sessions<axum::Visit>` around this route. (A route that is added after the middleware, \
+         below `.layer(…)`, is not inside it: that is the usual cause)"
     );
 }
 
@@ -210,7 +211,7 @@ async fn extracted_dropped_and_extracted_again_is_decrypted_once() {
 }
 
 #[tokio::test]
-async fn still_held_when_the_response_is_ready_is_an_error_event_and_not_saved() {
+async fn still_in_use_when_the_response_is_ready_is_an_error_event_and_not_saved() {
     let kept: Arc<Mutex<Option<Session<Visit>>>> = Arc::default();
     let keep = async |Extension(kept): Extension<Arc<Mutex<Option<Session<Visit>>>>>,
                       mut session: Session<Visit>| {
@@ -226,7 +227,7 @@ async fn still_held_when_the_response_is_ready_is_an_error_event_and_not_saved()
     assert_eq!(response.headers()[header::VARY], "Cookie");
     let log = log::heard();
     assert!(
-        log.contains("ERROR") && log.contains("still held when the response was ready"),
+        log.contains("ERROR") && log.contains("still in use when the response was ready"),
         "{log}"
     );
     assert!(log.contains("axum::Visit"), "{log}");

@@ -21,32 +21,8 @@
 #![doc = include_str!("middleware.md")]
 //!
 //! ```
-//! use actix_web::body::MessageBody;
-//! use actix_web::dev::{ServiceRequest, ServiceResponse};
-//! use actix_web::{Error, error::ErrorUnauthorized, middleware::Next};
-//! use sealed_session::actix_web::Session;
-//! # #[derive(serde::Serialize, serde::Deserialize, Default)]
-//! # struct Visit { user: Option<String> }
-//!
-//! async fn signed_in_only<B: MessageBody>(
-//!     session: Session<Visit>,
-//!     request: ServiceRequest,
-//!     next: Next<B>,
-//! ) -> Result<ServiceResponse<B>, Error> {
-//!     if session.user.is_none() {
-//!         return Err(ErrorUnauthorized("sign in first"));
-//!     }
-//!     drop(session);
-//!     next.call(request).await
-//! }
-//! # let _ = actix_web::App::new().wrap(actix_web::middleware::from_fn(signed_in_only));
-//! ```
-//!
-//! Or an extractor takes what it needs and gives the session back:
-//!
-//! ```
 //! use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::ErrorUnauthorized};
-//! use sealed_session::actix_web::Session;
+//! use sealed_session::actix_web::SessionView;
 //! use std::future::{Ready, ready};
 //! # #[derive(serde::Serialize, serde::Deserialize, Default)]
 //! # struct Visit { user: Option<String> }
@@ -58,7 +34,7 @@
 //!     type Future = Ready<Result<Self, Error>>;
 //!
 //!     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-//!         let session = Session::<Visit>::extract(request).into_inner().map_err(Error::from);
+//!         let session = SessionView::<Visit>::extract(request).into_inner().map_err(Error::from);
 //!         let user = session.map(|session| session.user.clone());
 //!         ready(user.and_then(|user| {
 //!             user.map(CurrentUser).ok_or_else(|| ErrorUnauthorized("sign in first"))
@@ -66,11 +42,38 @@
 //!     }
 //! }
 //! ```
+//!
+//! # Middleware that changes the session
+//!
+//! Only one can hold a [`Session`] at a time, so middleware lets go of it before the handler runs:
+//!
+//! ```
+//! use actix_web::body::MessageBody;
+//! use actix_web::dev::{ServiceRequest, ServiceResponse};
+//! use actix_web::{Error, middleware::Next};
+//! use sealed_session::actix_web::Session;
+//! # #[derive(serde::Serialize, serde::Deserialize, Default)]
+//! # struct Visit { page_views: u32 }
+//!
+//! async fn count<B: MessageBody>(
+//!     mut session: Session<Visit>,
+//!     request: ServiceRequest,
+//!     next: Next<B>,
+//! ) -> Result<ServiceResponse<B>, Error> {
+//!     session.page_views += 1;
+//!     drop(session);
+//!     next.call(request).await
+//! }
+//! # let _ = actix_web::App::new().wrap(actix_web::middleware::from_fn(count));
+//! ```
 
-pub use super::middleware::{Restored, SessionMiddleware};
-pub use super::slot::{Session, SessionRejection};
+pub use super::middleware::{Restored, RestoredView, SessionMiddleware};
+pub use super::rejection::SessionRejection;
+pub use super::slot::Session;
+pub use super::view::SessionView;
 
 use super::slot::SessionSlot;
+use super::slots::Slots;
 use crate::error::EncodeError;
 use crate::headers::caching;
 use crate::sessions::Sessions;
@@ -91,7 +94,7 @@ use std::task::{Context, Poll, ready};
 impl<S, T, Body> Transform<S, ServiceRequest> for SessionMiddleware<T>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<Body>, Error = Error>,
-    T: Serialize + DeserializeOwned + Default + 'static,
+    T: Serialize + DeserializeOwned + Default + Send + 'static,
     Body: MessageBody,
 {
     type Response = ServiceResponse<EitherBody<Body, ()>>;
@@ -120,7 +123,7 @@ impl<S: fmt::Debug, T> fmt::Debug for SessionService<S, T> {
 impl<S, T, Body> Service<ServiceRequest> for SessionService<S, T>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<Body>, Error = Error>,
-    T: Serialize + DeserializeOwned + Default + 'static,
+    T: Serialize + DeserializeOwned + Default + Send + 'static,
     Body: MessageBody,
 {
     type Response = ServiceResponse<EitherBody<Body, ()>>;
@@ -132,8 +135,13 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let slot = SessionSlot::new(self.sessions.clone());
-        request.extensions_mut().insert(Arc::clone(&slot));
+        let slot = {
+            let mut extensions = request.extensions_mut();
+            let outer = extensions.remove::<Slots>();
+            let (slot, slots) = SessionSlot::new(self.sessions.clone(), outer);
+            extensions.insert(slots);
+            slot
+        };
         ResponseFuture { inner: self.inner.call(request), slot }
     }
 }
@@ -164,14 +172,23 @@ where
         let save = |headers: &mut HeaderMap| on_copies(headers, |copies| closing.save(copies));
         Poll::Ready(match result {
             Ok(mut response) => Ok(match save(response.headers_mut()) {
-                Ok(()) => response.map_into_left_body(),
+                Ok(saved) => {
+                    if let Some(saved) = saved {
+                        response.response_mut().extensions_mut().insert(saved);
+                    }
+                    response.map_into_left_body()
+                }
                 Err(_) => response.into_response(failed()).map_into_right_body(),
             }),
             // From a middleware inside: the response is made here, for it to carry the session.
             Err(error) => {
                 let mut response = error.error_response();
-                if save(response.headers_mut()).is_err() {
-                    response = failed().map_into_boxed_body();
+                match save(response.headers_mut()) {
+                    Ok(None) => {}
+                    Ok(Some(saved)) => {
+                        response.extensions_mut().insert(saved);
+                    }
+                    Err(_) => response = failed().map_into_boxed_body(),
                 }
                 Err(InternalError::from_response(error, response).into())
             }
@@ -188,20 +205,20 @@ fn failed() -> HttpResponse<()> {
 
 /// actix-web's headers are of types of their own. Those that `save` looks at are copied there and
 /// back, with all values of each.
-fn on_copies(
+fn on_copies<R>(
     headers: &mut HeaderMap,
-    save: impl FnOnce(&mut http::HeaderMap) -> Result<(), EncodeError>,
-) -> Result<(), EncodeError> {
+    save: impl FnOnce(&mut http::HeaderMap) -> Result<R, EncodeError>,
+) -> Result<R, EncodeError> {
     let is_ours = |name: &actix::HeaderName| caching::is_read_or_written(name.as_str());
     let mut copies = http::HeaderMap::new();
     for (name, value) in headers.iter().filter(|(name, _)| is_ours(name)) {
         let name = http::HeaderName::from_bytes(name.as_ref()).expect(SAME_RULES);
         copies.append(name, http::HeaderValue::from_bytes(value.as_bytes()).expect(SAME_RULES));
     }
-    save(&mut copies)?;
+    let result = save(&mut copies)?;
     headers.retain(|name, _| !is_ours(name));
     append(&copies, headers);
-    Ok(())
+    Ok(result)
 }
 
 /// What is a header for one of the two is one for the other.
@@ -214,31 +231,61 @@ fn append(copies: &http::HeaderMap, headers: &mut HeaderMap) {
     }
 }
 
-fn lend<T>(request: &HttpRequest) -> Result<Session<T>, SessionRejection>
+fn find<T>(request: &HttpRequest) -> Result<Arc<SessionSlot<T>>, SessionRejection>
 where
-    T: Serialize + DeserializeOwned + Default + 'static,
+    T: Send + 'static,
 {
-    let slot = request.extensions().get::<Arc<SessionSlot<T>>>().cloned();
-    let cookies = request.headers().get_all(actix::COOKIE).map(actix::HeaderValue::as_bytes);
-    slot.ok_or_else(SessionRejection::no_layer::<T>)?.lend(cookies)
+    SessionSlot::find(request.extensions().get())
 }
 
-impl<T: Serialize + DeserializeOwned + Default + 'static> FromRequest for Session<T> {
-    type Error = SessionRejection;
-    type Future = Ready<Result<Session<T>, SessionRejection>>;
+fn cookies(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
+    request.headers().get_all(actix::COOKIE).map(actix::HeaderValue::as_bytes)
+}
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(lend(request))
+fn take<T>(request: &HttpRequest) -> Result<Session<T>, SessionRejection>
+where
+    T: Serialize + DeserializeOwned + Default + Send + 'static,
+{
+    find(request)?.take(cookies(request))
+}
+
+fn view<T>(request: &HttpRequest) -> Result<SessionView<T>, SessionRejection>
+where
+    T: Serialize + DeserializeOwned + Default + Send + 'static,
+{
+    find(request)?.view(cookies(request))
+}
+
+/// Each of these is `extract` of a request, or fails, at once.
+macro_rules! from_request {
+    ($($extractor:ident = $extract:expr;)*) => {$(
+        impl<T: Serialize + DeserializeOwned + Default + Send + 'static> FromRequest for $extractor<T> {
+            type Error = SessionRejection;
+            type Future = Ready<Result<$extractor<T>, SessionRejection>>;
+
+            fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+                ready($extract(request))
+            }
+        }
+    )*};
+}
+
+from_request! {
+    Session = take;
+    SessionView = view;
+    Restored = |request| take(request).map(Restored::new);
+    RestoredView = |request| view(request).map(RestoredView::new);
+}
+
+/// A 500, whose text tells visitors of a release build nothing.
+impl ResponseError for SessionRejection {
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::InternalServerError().body(self.public_text())
     }
 }
 
-impl<T: Serialize + DeserializeOwned + Default + 'static> FromRequest for Restored<T> {
-    type Error = SessionRejection;
-    type Future = Ready<Result<Restored<T>, SessionRejection>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(lend(request).map(Restored::new))
+impl<F, T> fmt::Debug for ResponseFuture<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
-
-impl ResponseError for SessionRejection {}

@@ -22,45 +22,30 @@
 //! | --- | --- |
 //! | the handler does not extract it | nothing is decrypted, the response is left alone |
 //! | the handler returns an error or a 5xx | saved like any other |
+//! | a timeout inside the layer cuts the handler off | what it has changed so far is saved: put timeouts outside |
 //! | the handler panics | changes discarded, no cookie |
-//! | extracted while another extraction of it is alive, or no layer | 500 that names the type and the mend |
-//! | extracted, dropped, extracted again (auth middleware, then handler) | works, and is decrypted once |
-//! | still held when the response is ready (streaming body, spawned task, upgrade) | error event, not saved, `Vary` set |
-//! | saving fails | error event, 500 without any of the session in it |
-//! | `Option<Session<T>>` | `Some` only for a session that came from an accepted cookie |
-//! | two layers, two types | independent; of two of one type the inner one wins |
+//! | it panics after the session was dropped, and the panic is caught inside the layer | saved like any other |
+//! | [`Session`] extracted while another one of it is alive, or no layer | 500; an ERROR event names the type and the fix |
+//! | [`SessionView`] extracted, at any time and any number | works, in any order with [`Session`]; decrypted once |
+//! | extracted, dropped, extracted again (middleware, then handler) | works, and is decrypted once |
+//! | still held when the response is ready (streaming body, spawned task, upgrade) | ERROR event, not saved, marked like a response that was read |
+//! | saving fails | ERROR event, 500 without any of the session in it |
+//! | a change is not written, because the cookie is kept | [`Saved::Kept`](crate::Saved::Kept) in the response's extensions, WARN event |
+//! | `Option<Session<T>>`, `Option<SessionView<T>>` | `Some` only for a session that came from an accepted cookie (in actix-web and poem `Some` for every visitor: use `Restored` there) |
+//! | two layers, two types | they need two cookie names: with one, an ERROR event, and a 500 with debug assertions |
+//! | two layers, one type | the inner one wins |
 //!
-//! # Middleware that looks at the session
+//! # Who is signed in
 //!
-//! Only one can hold the session at a time, so middleware lets go of it before the handler runs:
-//!
-//! ```
-//! use axum::{extract::Request, http::StatusCode, middleware::Next, response::Response};
-//! use sealed_session::axum::Session;
-//! # #[derive(serde::Serialize, serde::Deserialize, Default)]
-//! # struct Visit { user: Option<String> }
-//!
-//! async fn signed_in_only(
-//!     session: Session<Visit>,
-//!     request: Request,
-//!     next: Next,
-//! ) -> Result<Response, StatusCode> {
-//!     if session.user.is_none() {
-//!         return Err(StatusCode::UNAUTHORIZED);
-//!     }
-//!     drop(session);
-//!     Ok(next.run(request).await)
-//! }
-//! ```
-//!
-//! Or an extractor takes what it needs and gives the session back:
+//! Guards, middleware and extractors only read, so they take a [`SessionView`]. It can be taken beside
+//! a [`Session`], in any order:
 //!
 //! ```
 //! use axum::{extract::FromRequestParts, http::request::Parts, response::{IntoResponse, Response}};
-//! use sealed_session::axum::Session;
+//! use sealed_session::axum::{Session, SessionView};
 //! # use axum::http::StatusCode;
 //! # #[derive(serde::Serialize, serde::Deserialize, Default)]
-//! # struct Visit { user: Option<String> }
+//! # struct Visit { user: Option<String>, page_views: u32 }
 //!
 //! struct CurrentUser(String);
 //!
@@ -68,16 +53,39 @@
 //!     type Rejection = Response;
 //!
 //!     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-//!         let session = Session::<Visit>::from_request_parts(parts, state)
+//!         let session = SessionView::<Visit>::from_request_parts(parts, state)
 //!             .await
 //!             .map_err(IntoResponse::into_response)?;
 //!         let user = session.user.clone();
 //!         user.map(CurrentUser).ok_or_else(|| StatusCode::UNAUTHORIZED.into_response())
 //!     }
 //! }
+//!
+//! async fn account(mut session: Session<Visit>, CurrentUser(user): CurrentUser) -> String {
+//!     session.page_views += 1;
+//!     format!("Hello {user}")
+//! }
+//! # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(account));
+//! ```
+//!
+//! # Middleware that changes the session
+//!
+//! Only one can hold a [`Session`] at a time, so middleware lets go of it before the handler runs:
+//!
+//! ```
+//! use axum::{extract::Request, middleware::Next, response::Response};
+//! use sealed_session::axum::Session;
+//! # #[derive(serde::Serialize, serde::Deserialize, Default)]
+//! # struct Visit { page_views: u32 }
+//!
+//! async fn count(mut session: Session<Visit>, request: Request, next: Next) -> Response {
+//!     session.page_views += 1;
+//!     drop(session);
+//!     next.run(request).await
+//! }
 //! ```
 
-pub use super::tower::{Session, SessionLayer, SessionRejection};
+pub use super::tower::{Session, SessionLayer, SessionRejection, SessionView};
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
@@ -112,8 +120,35 @@ where
     }
 }
 
+impl<S, T> FromRequestParts<S> for SessionView<T>
+where
+    S: Send + Sync,
+    T: Serialize + DeserializeOwned + Default + Send + 'static,
+{
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, SessionRejection> {
+        SessionView::from_parts(&parts.extensions, &parts.headers)
+    }
+}
+
+impl<S, T> OptionalFromRequestParts<S> for SessionView<T>
+where
+    S: Send + Sync,
+    T: Serialize + DeserializeOwned + Default + Send + 'static,
+{
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Option<Self>, SessionRejection> {
+        Ok(Self::from_parts(&parts.extensions, &parts.headers)?.if_restored())
+    }
+}
+
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
-        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+        (StatusCode::INTERNAL_SERVER_ERROR, self.public_text()).into_response()
     }
 }

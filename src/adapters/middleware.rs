@@ -1,13 +1,15 @@
 //! What the adapters have in common whose frameworks speak of middleware.
 
 use super::slot::Session;
+use super::view::SessionView;
 use crate::sessions::Sessions;
 use std::fmt;
 
 /// Gives the handlers inside it the session, and saves it with the response.
 ///
-/// Middlewares of two types are independent. Of two of one type the inner one wins: for two
-/// sessions of one shape, wrap one in a type of its own.
+/// Two middlewares of different types need two cookie names: with one name they wipe each other out,
+/// and an ERROR event says so. Of two of one type the inner one wins: for two sessions of one shape,
+/// wrap one in a type of its own.
 pub struct SessionMiddleware<T> {
     pub(super) sessions: Sessions<T>,
 }
@@ -43,5 +45,15 @@ pub struct Restored<T>(pub Option<Session<T>>);
 impl<T> Restored<T> {
     pub(super) fn new(session: Session<T>) -> Restored<T> {
         Restored(session.if_restored())
+    }
+}
+
+/// A view of the session only if it came from a cookie that was accepted; see [`Restored`].
+#[derive(Debug)]
+pub struct RestoredView<T>(pub Option<SessionView<T>>);
+
+impl<T> RestoredView<T> {
+    pub(super) fn new(view: SessionView<T>) -> RestoredView<T> {
+        RestoredView(view.if_restored())
     }
 }

@@ -26,27 +26,33 @@
 //! ```
 //! use poem::http::StatusCode;
 //! use poem::{Endpoint, Error, FromRequest, IntoResponse, Request, Response, Result};
-//! use sealed_session::poem::Session;
+//! use sealed_session::poem::SessionView;
 //! # #[derive(serde::Serialize, serde::Deserialize, Default)]
 //! # struct Visit { user: Option<String> }
 //!
 //! async fn signed_in_only(next: impl Endpoint, request: Request) -> Result<Response> {
-//!     let session = Session::<Visit>::from_request_without_body(&request).await?;
+//!     let session = SessionView::<Visit>::from_request_without_body(&request).await?;
 //!     if session.user.is_none() {
 //!         return Err(Error::from_status(StatusCode::UNAUTHORIZED));
 //!     }
-//!     drop(session);
 //!     next.call(request).await.map(IntoResponse::into_response)
 //! }
 //! # use poem::EndpointExt;
 //! # let _ = poem::Route::new().around(signed_in_only);
 //! ```
+//!
+//! Only one can hold a [`Session`] at a time, so a middleware that takes one lets go of it, by
+//! `drop(session)`, before it calls `next`.
 
-pub use super::middleware::{Restored, SessionMiddleware};
-pub use super::slot::{Session, SessionRejection};
+pub use super::middleware::{Restored, RestoredView, SessionMiddleware};
+pub use super::rejection::SessionRejection;
+pub use super::slot::Session;
+pub use super::view::SessionView;
 
 use super::slot::SessionSlot;
+use super::slots::Slots;
 use crate::headers::caching;
+use crate::headers::cookie::cookie_headers;
 use crate::sessions::Sessions;
 use ::poem::error::ResponseError;
 use ::poem::{
@@ -55,7 +61,6 @@ use ::poem::{
 use http::StatusCode;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
-use std::sync::Arc;
 
 impl<E, T> Middleware<E> for SessionMiddleware<T>
 where
@@ -89,8 +94,10 @@ where
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response, Error> {
-        let slot = SessionSlot::new(self.sessions.clone());
-        request.extensions_mut().insert(Arc::clone(&slot));
+        let extensions = request.extensions_mut();
+        let outer = extensions.remove::<Slots>();
+        let (slot, slots) = SessionSlot::new(self.sessions.clone(), outer);
+        extensions.insert(slots);
         let result = self.inner.call(request).await.map(IntoResponse::into_response);
         let Some(closing) = slot.close() else {
             return result;
@@ -98,8 +105,12 @@ where
         // The response of an error is made here, for it to carry the session.
         let is_error = result.is_err();
         let mut response = result.unwrap_or_else(Error::into_response);
-        if closing.save(response.headers_mut()).is_err() {
-            return Ok(failed());
+        match closing.save(response.headers_mut()) {
+            Ok(None) => {}
+            Ok(Some(saved)) => {
+                response.extensions_mut().insert(saved);
+            }
+            Err(_) => return Ok(failed()),
         }
         if is_error { Err(Error::from_response(response)) } else { Ok(response) }
     }
@@ -112,33 +123,48 @@ fn failed() -> Response {
     response
 }
 
-fn lend<T>(request: &Request) -> Result<Session<T>, SessionRejection>
+fn take<T>(request: &Request) -> Result<Session<T>, SessionRejection>
 where
     T: Serialize + DeserializeOwned + Default + Send + 'static,
 {
-    Session::lent(request.extensions(), request.headers())
+    SessionSlot::find(request.extensions().get())?.take(cookie_headers(request.headers()))
 }
 
-impl<'r, T> FromRequest<'r> for Session<T>
+fn view<T>(request: &Request) -> Result<SessionView<T>, SessionRejection>
 where
     T: Serialize + DeserializeOwned + Default + Send + 'static,
 {
-    async fn from_request(request: &'r Request, _: &mut RequestBody) -> Result<Self, Error> {
-        Ok(lend(request)?)
-    }
+    SessionSlot::find(request.extensions().get())?.view(cookie_headers(request.headers()))
 }
 
-impl<'r, T> FromRequest<'r> for Restored<T>
-where
-    T: Serialize + DeserializeOwned + Default + Send + 'static,
-{
-    async fn from_request(request: &'r Request, _: &mut RequestBody) -> Result<Self, Error> {
-        Ok(lend(request).map(Restored::new)?)
-    }
+/// Each of these is `extract` of a request, or fails, at once.
+macro_rules! from_request {
+    ($($extractor:ident = $extract:expr;)*) => {$(
+        impl<'r, T> FromRequest<'r> for $extractor<T>
+        where
+            T: Serialize + DeserializeOwned + Default + Send + 'static,
+        {
+            async fn from_request(request: &'r Request, _: &mut RequestBody) -> Result<Self, Error> {
+                Ok($extract(request)?)
+            }
+        }
+    )*};
 }
 
+from_request! {
+    Session = take;
+    SessionView = view;
+    Restored = |request| take(request).map(Restored::new);
+    RestoredView = |request| view(request).map(RestoredView::new);
+}
+
+/// A 500, whose text tells visitors of a release build nothing.
 impl ResponseError for SessionRejection {
     fn status(&self) -> StatusCode {
         StatusCode::INTERNAL_SERVER_ERROR
+    }
+
+    fn as_response(&self) -> Response {
+        Response::builder().status(self.status()).body(self.public_text())
     }
 }

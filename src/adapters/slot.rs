@@ -1,8 +1,14 @@
-//! Who has the session now? Handlers borrow it from the middleware and give it back by dropping it.
+//! Who has the session of a request now? Handlers take it from the middleware's slot and give it back
+//! by dropping it; views of it can be taken at any time.
 
+use crate::adapters::rejection::SessionRejection;
+use crate::adapters::slots::{Nested, Slots};
+use crate::adapters::view::SessionView;
 use crate::error::EncodeError;
 use crate::headers::caching;
+use crate::session::{self, Meta};
 use crate::sessions::Sessions;
+use crate::steps::save::Saved;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 use http::HeaderMap;
@@ -17,191 +23,227 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// which dereferences to the application's own type, and it is given back to the middleware when
 /// dropped, to be saved with the response.
 ///
-/// Only one can be held at a time for one request. A handler that panics gives nothing back: its
-/// changes are discarded.
+/// Only one can be held at a time for one request; a [`SessionView`] can be taken beside it. A
+/// handler that panics gives nothing back: its changes are discarded.
 pub struct Session<T> {
     /// `None` only while it is being dropped.
-    session: Option<Box<crate::Session<T>>>,
+    session: Option<Box<session::Session<T>>>,
     slot: Arc<SessionSlot<T>>,
 }
 
 #[cfg(any(feature = "actix-web", feature = "axum", feature = "poem"))]
 impl<T> Session<T> {
-    /// Itself, if it came from a cookie that was accepted.
+    /// Returns itself, if it came from a cookie that was accepted.
     pub(crate) fn if_restored(self) -> Option<Session<T>> {
-        (self.origin() == crate::Origin::Restored).then_some(self)
+        (self.origin() == session::Origin::Restored).then_some(self)
     }
 }
-
-/// Why there is no session to be had. Both are mistakes in the program, so the message names the
-/// mend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionRejection {
-    type_name: &'static str,
-    cause: Cause,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    NoLayer,
-    Held,
-}
-
-impl SessionRejection {
-    pub(crate) fn no_layer<T>() -> SessionRejection {
-        SessionRejection { type_name: type_name::<T>(), cause: Cause::NoLayer }
-    }
-}
-
-impl fmt::Display for SessionRejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.type_name;
-        match self.cause {
-            Cause::NoLayer => write!(
-                f,
-                "there are no sessions of type `{name}` here: put the session middleware with a \
-                 `Sessions<{name}>` around this route"
-            ),
-            Cause::Held => write!(
-                f,
-                "the session of type `{name}` is still held by somebody else: call `drop(session)` \
-                 before the request goes on (`next.run(request)` or the like), or write a `CurrentUser` extractor that takes what it \
-                 needs and gives the session back"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for SessionRejection {}
 
 /// Where one request's session is, kept by the middleware, by the request (which carries it to the
-/// handlers) and by whoever borrows from it.
+/// handlers) and by all who have taken the session from it.
 pub(crate) struct SessionSlot<T> {
     sessions: Sessions<T>,
-    /// Locked only to move a session in or out, never while a handler runs.
+    /// Set if a middleware of another type around this one writes the same cookie.
+    nested: Option<Nested>,
+    /// Locked while a session is loaded or moved in or out, never while a handler runs.
     state: Mutex<State<T>>,
 }
 
-enum State<T> {
-    /// Nobody asked, so nothing was decrypted.
-    Unread,
-    Held,
-    Returned(Box<crate::Session<T>>),
-    /// The holder panicked.
+struct State<T> {
+    /// The session as the request brought it, once somebody has asked: what views are made of.
+    arrived: Option<Meta>,
+    holder: Holder<T>,
+}
+
+enum Holder<T> {
+    /// Nobody has it: it was not loaded, or only views were taken.
+    Nobody,
+    InUse,
+    Returned(Box<session::Session<T>>),
+    /// Who had it panicked.
     Discarded,
     /// The response is on its way.
     Closed,
 }
 
-impl<T> SessionSlot<T> {
-    pub(crate) fn new(sessions: Sessions<T>) -> Arc<SessionSlot<T>> {
-        Arc::new(SessionSlot { sessions, state: Mutex::new(State::Unread) })
+impl<T: Send + 'static> SessionSlot<T> {
+    /// Returns the slot for a request, and all that the request is to carry: this one and those of the
+    /// middlewares around.
+    pub(crate) fn new(sessions: Sessions<T>, outer: Option<Slots>) -> (Arc<SessionSlot<T>>, Slots) {
+        let name = Arc::clone(sessions.shared_cookie_name());
+        let nested = Slots::conflict::<T>(outer.as_ref(), &name);
+        if let Some(Nested { outer, inner }) = nested {
+            telemetry::nested_middlewares((outer, inner), sessions.warnings(), Timestamp::now());
+        }
+        let state = Mutex::new(State { arrived: None, holder: Holder::Nobody });
+        let slot = Arc::new(SessionSlot { sessions, nested, state });
+        let slots = Slots::inside::<T>(outer, Arc::clone(&slot) as _, &name);
+        (slot, slots)
     }
 
-    /// A panic while it is locked is impossible: moving is all that happens.
+    /// Returns the slot of this type among those that a request carries.
+    pub(crate) fn find(slots: Option<&Slots>) -> Result<Arc<SessionSlot<T>>, SessionRejection> {
+        slots.and_then(Slots::find).ok_or_else(SessionRejection::no_layer::<T>)
+    }
+}
+
+impl<T> SessionSlot<T> {
+    /// A panic of the application's hooks while it is locked leaves it discarded, which is sound.
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// With debug assertions, refuses what would wipe out another middleware's cookie.
+    fn check_nesting(&self) -> Result<(), SessionRejection> {
+        match self.nested {
+            Some(nested) if cfg!(debug_assertions) => Err(SessionRejection::nested::<T>(nested)),
+            _ => Ok(()),
+        }
     }
 }
 
 impl<T: Serialize + DeserializeOwned + Default> SessionSlot<T> {
-    /// Lends the session, which is looked for in these `Cookie` headers at the first time only.
-    pub(crate) fn lend<'h>(
+    /// Takes the session, which is looked for in these `Cookie` headers at the first time only.
+    pub(crate) fn take<'h>(
         self: Arc<Self>,
         cookie_headers: impl Iterator<Item = &'h [u8]>,
     ) -> Result<Session<T>, SessionRejection> {
+        self.check_nesting()?;
         let mut state = self.state();
-        if matches!(*state, State::Held | State::Closed) {
-            return Err(SessionRejection { type_name: type_name::<T>(), cause: Cause::Held });
-        }
-        let before = mem::replace(&mut *state, State::Held);
+        let session = match &state.holder {
+            Holder::InUse => return Err(SessionRejection::in_use::<T>()),
+            Holder::Closed => return Err(SessionRejection::closed::<T>()),
+            // Should the application's hooks panic, this is how it stays.
+            _ => match mem::replace(&mut state.holder, Holder::Discarded) {
+                Holder::Returned(session) => session,
+                _ => self.session_as_it_arrived(&mut state, cookie_headers),
+            },
+        };
+        state.holder = Holder::InUse;
         drop(state);
-        // Should the application's hooks panic, dropping this loan says so.
-        let mut loan = Session { session: None, slot: self };
-        loan.session = Some(match before {
-            State::Returned(session) => session,
-            _ => loan.slot.sessions.load_cookies(cookie_headers, Timestamp::now()),
-        });
-        Ok(loan)
+        Ok(Session { session: Some(session), slot: self })
     }
 
-    /// Ends the lending, for the response is ready. `None` if nobody asked for the session: the
+    /// Returns a view of the session as the request brought it. After a session that was destroyed or
+    /// reset was given back, it is that of a new visitor, so that no guard lets in a visitor whom a
+    /// middleware has thrown out.
+    pub(crate) fn view<'h>(
+        &self,
+        cookie_headers: impl Iterator<Item = &'h [u8]>,
+    ) -> Result<SessionView<T>, SessionRejection> {
+        self.check_nesting()?;
+        let mut state = self.state();
+        match &mut state.holder {
+            Holder::Closed => return Err(SessionRejection::closed::<T>()),
+            Holder::Returned(session) if session.meta.is_ended() => {
+                return Ok(SessionView::new(T::default(), session.meta.of_new_visitor()));
+            }
+            _ => {}
+        }
+        if let Some(arrived) = &mut state.arrived {
+            let meta = arrived.share();
+            return Ok(match self.sessions.read_again(&meta) {
+                Some(data) => SessionView::new(data, meta),
+                None => SessionView::new(T::default(), meta.of_new_visitor()),
+            });
+        }
+        // Should the application's hooks panic, this is how it stays.
+        let before = mem::replace(&mut state.holder, Holder::Discarded);
+        let (data, meta) = self.session_as_it_arrived(&mut state, cookie_headers).into_parts();
+        state.holder = before;
+        Ok(SessionView::new(data, meta))
+    }
+
+    /// Loads the session, or makes it once more of what was loaded before.
+    fn session_as_it_arrived<'h>(
+        &self,
+        state: &mut State<T>,
+        cookie_headers: impl Iterator<Item = &'h [u8]>,
+    ) -> Box<session::Session<T>> {
+        if let Some(arrived) = &mut state.arrived
+            && let Some(data) = self.sessions.read_again(arrived)
+        {
+            return Box::new(session::Session::from_parts(data, arrived.share()));
+        }
+        let mut session = self.sessions.load_cookies(cookie_headers, Timestamp::now());
+        state.arrived = Some(session.meta.share());
+        session
+    }
+
+    /// Ends all taking, for the response is ready. Returns `None` if nobody asked for the session: the
     /// response is left alone then.
     pub(crate) fn close(&self) -> Option<Closing<'_, T>> {
-        match mem::replace(&mut *self.state(), State::Closed) {
-            State::Unread | State::Closed => None,
-            State::Returned(session) => Some(Closing::Returned(&self.sessions, session)),
-            State::Held => Some(Closing::Held),
-            State::Discarded => Some(Closing::Discarded),
+        let mut state = self.state();
+        match (mem::replace(&mut state.holder, Holder::Closed), state.arrived.take()) {
+            (Holder::Nobody | Holder::Closed, None) => None,
+            (Holder::Nobody | Holder::Closed, Some(arrived)) => {
+                Some(Closing::Viewed(&self.sessions, Box::new(arrived)))
+            }
+            (Holder::Returned(session), _) => Some(Closing::Returned(&self.sessions, session)),
+            (Holder::InUse, _) => Some(Closing::InUse),
+            (Holder::Discarded, _) => Some(Closing::Discarded),
         }
-    }
-}
-
-#[cfg(any(feature = "poem", feature = "tower"))]
-impl<T: Serialize + DeserializeOwned + Default + Send + 'static> Session<T> {
-    /// The session of the request with these extensions, where the middleware has left its slot,
-    /// and these headers.
-    pub(crate) fn lent(
-        extensions: &http::Extensions,
-        headers: &HeaderMap,
-    ) -> Result<Session<T>, SessionRejection> {
-        let slot: &Arc<SessionSlot<T>> =
-            extensions.get().ok_or_else(SessionRejection::no_layer::<T>)?;
-        Arc::clone(slot).lend(crate::headers::cookie::cookie_headers(headers))
     }
 }
 
 /// What is left to do for a response that depended on the session.
-pub(crate) enum Closing<'d, T> {
-    Returned(&'d Sessions<T>, Box<crate::Session<T>>),
-    Held,
+pub(crate) enum Closing<'s, T> {
+    Returned(&'s Sessions<T>, Box<session::Session<T>>),
+    /// Only views were taken.
+    Viewed(&'s Sessions<T>, Box<Meta>),
+    InUse,
     Discarded,
 }
 
 impl<T: Serialize + DeserializeOwned + Default> Closing<'_, T> {
     /// Saves what was returned into the response's headers. After an error nothing of the handler's
     /// response may be sent, but an empty one with the headers [`caching::failure_headers`].
-    pub(crate) fn save(self, headers: &mut HeaderMap) -> Result<(), EncodeError> {
-        match self {
+    pub(crate) fn save(self, headers: &mut HeaderMap) -> Result<Option<Saved>, EncodeError> {
+        let saved = match self {
             Closing::Returned(sessions, session) => {
-                sessions
-                    .save_borrowed(&session, headers, Timestamp::now())
-                    .inspect_err(telemetry::save_failed)?;
+                sessions.save_borrowed(&session, headers, Timestamp::now())
             }
-            Closing::Held => {
-                telemetry::still_held(type_name::<T>());
-                caching::vary_by_cookie(headers);
+            Closing::Viewed(sessions, meta) => {
+                sessions.save_viewed(&meta, headers, Timestamp::now())
             }
-            Closing::Discarded => caching::vary_by_cookie(headers),
-        }
-        Ok(())
+            Closing::InUse => {
+                telemetry::still_in_use(type_name::<T>());
+                caching::mark_unsaved(headers);
+                return Ok(None);
+            }
+            Closing::Discarded => {
+                caching::mark_unsaved(headers);
+                return Ok(None);
+            }
+        };
+        saved.map(Some).inspect_err(telemetry::save_failed)
     }
 }
 
 impl<T> Drop for Session<T> {
     fn drop(&mut self) {
         let next = match self.session.take() {
-            Some(session) if !std::thread::panicking() => State::Returned(session),
-            _ => State::Discarded,
+            Some(session) if !std::thread::panicking() => Holder::Returned(session),
+            _ => Holder::Discarded,
         };
         let mut state = self.slot.state();
-        if matches!(*state, State::Held) {
-            *state = next;
+        if matches!(state.holder, Holder::InUse) {
+            state.holder = next;
         }
     }
 }
 
 impl<T> Deref for Session<T> {
-    type Target = crate::Session<T>;
+    type Target = session::Session<T>;
 
-    fn deref(&self) -> &crate::Session<T> {
-        self.session.as_ref().expect("held until dropped")
+    fn deref(&self) -> &session::Session<T> {
+        self.session.as_ref().expect("it is here until it is dropped")
     }
 }
 
 impl<T> DerefMut for Session<T> {
-    fn deref_mut(&mut self) -> &mut crate::Session<T> {
-        self.session.as_mut().expect("held until dropped")
+    fn deref_mut(&mut self) -> &mut session::Session<T> {
+        self.session.as_mut().expect("it is here until it is dropped")
     }
 }
 

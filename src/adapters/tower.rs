@@ -28,10 +28,14 @@
 //! # }
 //! ```
 
-pub use super::slot::{Session, SessionRejection};
+pub use super::rejection::SessionRejection;
+pub use super::slot::Session;
+pub use super::view::SessionView;
 
 use super::slot::SessionSlot;
+use super::slots::Slots;
 use crate::headers::caching;
+use crate::headers::cookie::cookie_headers;
 use crate::sessions::Sessions;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
@@ -45,8 +49,9 @@ use tower_service::Service;
 
 /// Gives the handlers inside it the session, and saves it with the response.
 ///
-/// Layers of two types are independent. Of two layers of one type the inner one wins: for two
-/// sessions of one shape, wrap one in a type of its own.
+/// Two layers of different types need two cookie names: with one name they wipe each other out, and
+/// an ERROR event says so. Of two layers of one type the inner one wins: for two sessions of one shape,
+/// wrap one in a type of its own.
 pub struct SessionLayer<T> {
     sessions: Sessions<T>,
 }
@@ -111,8 +116,10 @@ where
     }
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let slot = SessionSlot::new(self.sessions.clone());
-        request.extensions_mut().insert(Arc::clone(&slot));
+        let extensions = request.extensions_mut();
+        let outer = extensions.remove::<Slots>();
+        let (slot, slots) = SessionSlot::new(self.sessions.clone(), outer);
+        extensions.insert(slots);
         ResponseFuture { inner: self.inner.call(request), slot }
     }
 }
@@ -137,10 +144,14 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(context))?;
-        if let Some(closing) = this.slot.close()
-            && closing.save(response.headers_mut()).is_err()
-        {
-            response = failed();
+        if let Some(closing) = this.slot.close() {
+            match closing.save(response.headers_mut()) {
+                Ok(None) => {}
+                Ok(Some(saved)) => {
+                    response.extensions_mut().insert(saved);
+                }
+                Err(_) => response = failed(),
+            }
         }
         Poll::Ready(Ok(response))
     }
@@ -154,19 +165,25 @@ fn failed<Body: Default>() -> Response<Body> {
     response
 }
 
+impl<F, T> fmt::Debug for ResponseFuture<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
 impl<T: Serialize + DeserializeOwned + Default + Send + 'static> Session<T> {
-    /// The session of the visitor who sent this request.
+    /// Takes the session of the visitor who sent this request.
     ///
     /// # Errors
     ///
-    /// [`SessionRejection`] if there is no [`SessionLayer`] of this type around, or the session is
-    /// still held elsewhere.
+    /// [`SessionRejection`] if there is no [`SessionLayer`] of this type around, or the session is in
+    /// use.
     pub fn from_request<Body>(request: &Request<Body>) -> Result<Session<T>, SessionRejection> {
         Session::from_parts(request.extensions(), request.headers())
     }
 
-    /// The same for a framework that runs tower layers and has a request type of its own, like
-    /// salvo.
+    /// Takes the session out of a request's parts: for a framework that runs tower layers and has a
+    /// request type of its own, like salvo.
     ///
     /// # Errors
     ///
@@ -175,6 +192,30 @@ impl<T: Serialize + DeserializeOwned + Default + Send + 'static> Session<T> {
         extensions: &Extensions,
         headers: &HeaderMap,
     ) -> Result<Session<T>, SessionRejection> {
-        Session::lent(extensions, headers)
+        SessionSlot::find(extensions.get())?.take(cookie_headers(headers))
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Default + Send + 'static> SessionView<T> {
+    /// Returns a view of the session as this request brought it.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionRejection`] if there is no [`SessionLayer`] of this type around, or the response is
+    /// ready already.
+    pub fn from_request<Body>(request: &Request<Body>) -> Result<SessionView<T>, SessionRejection> {
+        SessionView::from_parts(request.extensions(), request.headers())
+    }
+
+    /// Returns a view of the session out of a request's parts.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_request`](SessionView::from_request).
+    pub fn from_parts(
+        extensions: &Extensions,
+        headers: &HeaderMap,
+    ) -> Result<SessionView<T>, SessionRejection> {
+        SessionSlot::find(extensions.get())?.view(cookie_headers(headers))
     }
 }

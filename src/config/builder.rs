@@ -327,7 +327,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         };
         validate::seal_as(&schema)?;
         let codec = Codec::new(&self.app, &self.cookie.name, self.padding);
-        let default_data = validate::default_data(&codec, &schema)?;
+        let (default_data, default_current_data) = validate::default_data(&codec, &schema)?;
         Ok(Sessions::from_parts(Parts {
             live: LiveState::new(self.keys),
             finder: CookieFinder::new(&self.cookie.name),
@@ -337,6 +337,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
             policy,
             revoked: self.revoked,
             default_data,
+            default_current_data,
         }))
     }
 }

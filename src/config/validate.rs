@@ -278,12 +278,12 @@ pub(crate) fn seal_as<T>(schema: &Schema<T>) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Returns what `T::default()` is sealed as, if it survives and fits: postcard cannot read back
+/// Returns `T::default()` as it is sealed and in today's schema, if it survives and fits: postcard cannot read back
 /// everything that it writes, and a session with nothing in it must fit, or no session will.
 pub(crate) fn default_data<T: Serialize + DeserializeOwned + Default>(
     codec: &Codec,
     schema: &Schema<T>,
-) -> Result<Vec<u8>, ConfigError> {
+) -> Result<(Vec<u8>, Vec<u8>), ConfigError> {
     let broken = |what: &str| {
         let name = type_name::<T>();
         ConfigError::new("build", format!("`{name}::default()` {what}: {ROUND_TRIP_CAUSES}"))
@@ -311,7 +311,7 @@ pub(crate) fn default_data<T: Serialize + DeserializeOwned + Default>(
             );
         }
     }
-    Ok(draft.data().to_vec())
+    Ok((draft.data().to_vec(), bytes))
 }
 
 /// The stamps of a session that begins.

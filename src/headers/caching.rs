@@ -101,6 +101,14 @@ pub(crate) fn mark_read(headers: &mut HeaderMap, caching: Caching) {
     }
 }
 
+/// Marks a response that depended on a session which could not be saved: like one that was read.
+#[cfg(feature = "_adapter")]
+pub(crate) fn mark_unsaved(headers: &mut HeaderMap) {
+    let caching = caching(headers);
+    mark_read(headers, caching);
+    vary_by_cookie(headers);
+}
+
 /// `Vary: Cookie`, once (RFC 9110 §12.5.5).
 pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
     let names_cookie = |value: &HeaderValue| {

@@ -26,6 +26,8 @@ pub(crate) struct Parts<T> {
     pub(crate) revoked: Option<Revoked<T>>,
     /// What an unchanged new session would be written as.
     pub(crate) default_data: Vec<u8>,
+    /// The same in today's schema, which is another one while there is a `seal_as`.
+    pub(crate) default_current_data: Vec<u8>,
 }
 
 pub(crate) type Revoked<T> = Box<dyn Fn(&Session<T>) -> bool + Send + Sync>;

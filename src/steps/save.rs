@@ -3,7 +3,7 @@
 use crate::error::EncodeError;
 use crate::headers::caching;
 use crate::rules::timeouts::Clocks;
-use crate::session::{Meta, Origin, Session};
+use crate::session::{Loaded, Meta, Origin, Session};
 use crate::steps::decide::{Decision, Facts, LATE_AFTER_SECONDS};
 use crate::steps::parts::Parts;
 use crate::telemetry;
@@ -50,12 +50,32 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         headers: &mut HeaderMap,
         now: Timestamp,
     ) -> Result<Saved, EncodeError> {
-        let meta = &session.meta;
+        self.save_either(&session.meta, Some(session), headers, now)
+    }
+
+    /// Saves a session of which only views were taken: its data is read again if need be.
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn save_viewed(
+        &self,
+        meta: &Meta,
+        headers: &mut HeaderMap,
+        now: Timestamp,
+    ) -> Result<Saved, EncodeError> {
+        self.save_either(meta, None, headers, now)
+    }
+
+    fn save_either(
+        &self,
+        meta: &Meta,
+        data: Option<&T>,
+        headers: &mut HeaderMap,
+        now: Timestamp,
+    ) -> Result<Saved, EncodeError> {
         let caching = caching::caching(headers);
 
         // 1. Session → data, if it could have changed.
         let touched = meta.changes.touched && !meta.changes.destroyed;
-        let draft = touched.then(|| self.draft(session));
+        let draft = data.filter(|_| touched).map(|data| self.draft(meta, data));
 
         // 2. Must it be written?
         let decision = Facts {
@@ -74,20 +94,16 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         // 3. Data → cipher → envelope → Set-Cookie.
         let saved = match decision {
             Decision::Write => {
-                let draft = draft.unwrap_or_else(|| self.draft(session))?;
-                self.write(session, draft, headers, now)?;
+                self.write(meta, data, draft, headers, now)?;
                 Saved::Written
             }
-            Decision::Renew => {
-                let draft = draft.unwrap_or_else(|| self.draft(session));
-                match draft.and_then(|draft| self.write(session, draft, headers, now)) {
-                    Ok(()) => Saved::Written,
-                    Err(error) => {
-                        telemetry::renewal_deferred(&error);
-                        Saved::Deferred
-                    }
+            Decision::Renew => match self.write(meta, data, draft, headers, now) {
+                Ok(()) => Saved::Written,
+                Err(error) => {
+                    telemetry::renewal_deferred(&error);
+                    Saved::Deferred
                 }
-            }
+            },
             Decision::Remove => {
                 self.writer.remove(headers);
                 Saved::Removed
@@ -119,9 +135,9 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         now: Timestamp,
     ) -> Result<Sealed, EncodeError> {
         // 1. Session → data.
-        let draft = self.draft(session)?;
+        let draft = self.draft(&session.meta, session)?;
         // 2. Data → cipher → envelope.
-        self.seal(session, draft, self.clocks(&session.meta, now), now)
+        self.seal(&session.meta, session, draft, self.clocks(&session.meta, now), now)
     }
 
     /// Returns the size that is held against the limit.
@@ -130,7 +146,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         session: &Session<T>,
         now: Timestamp,
     ) -> Result<usize, EncodeError> {
-        let draft = self.draft(session)?;
+        let draft = self.draft(&session.meta, session)?;
         let stamps = self.stamps(&session.meta, draft.schema, self.clocks(&session.meta, now));
         let len = self.codec.max_cookie_len(&stamps, draft.plaintext.data_len());
         match self.check_size(session, &draft, &stamps) {
@@ -141,14 +157,14 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
     }
 
     /// Session → data, in the schema that it is sealed in.
-    fn draft(&self, session: &Session<T>) -> Result<Draft, EncodeError> {
+    fn draft(&self, meta: &Meta, data: &T) -> Result<Draft, EncodeError> {
         /// For a session that was in no cookie yet.
         const USUAL_LEN: usize = 256;
-        let before = session.meta.loaded.as_ref().map(|loaded| loaded.data().len());
-        let schema = self.schema.sealed_as(session.meta.loaded_schema());
+        let before = meta.loaded.as_ref().map(|loaded| loaded.data().len());
+        let schema = self.schema.sealed_as(meta.loaded_schema());
         let mut plaintext = self.codec.draft(before.unwrap_or(USUAL_LEN));
         self.schema
-            .write(schema, session, &mut plaintext)
+            .write(schema, data, &mut plaintext)
             .map_err(|source| EncodeError::Serialize { type_name: type_name::<T>(), source })?;
         Ok(Draft { plaintext, schema })
     }
@@ -172,36 +188,53 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             || meta.origin == Origin::Restored && meta.clocks.renewal_due(&self.policy, now)
     }
 
-    /// Seals a draft into `Set-Cookie`.
+    /// Seals data into `Set-Cookie`, from its draft if there is one already.
     fn write(
         &self,
-        session: &Session<T>,
-        draft: Draft,
+        meta: &Meta,
+        data: Option<&T>,
+        draft: Option<Result<Draft, EncodeError>>,
         headers: &mut HeaderMap,
         now: Timestamp,
     ) -> Result<(), EncodeError> {
-        let clocks = self.clocks(&session.meta, now);
+        let again;
+        let data = match data {
+            Some(data) => data,
+            None => {
+                again = self.read_again(meta);
+                again.as_ref().ok_or(EncodeError::RoundTrip { type_name: type_name::<T>() })?
+            }
+        };
+        let draft = draft.unwrap_or_else(|| self.draft(meta, data))?;
+        let clocks = self.clocks(meta, now);
         let max_age = clocks.seconds_left(&self.policy, now);
-        let sealed = self.seal(session, draft, clocks, now)?;
+        let sealed = self.seal(meta, data, draft, clocks, now)?;
         self.writer.set(headers, max_age, clocks.own.is_some(), &sealed.envelope);
         Ok(())
+    }
+
+    /// Reads the data that the request brought once more. No hook is asked and no upgrade runs again.
+    pub(crate) fn read_again(&self, meta: &Meta) -> Option<T> {
+        let bytes =
+            meta.loaded.as_ref().map_or(&self.default_current_data[..], Loaded::current_data);
+        self.schema.read(self.schema.version, bytes).ok()
     }
 
     /// Data → envelope under the key that seals now.
     fn seal(
         &self,
-        session: &Session<T>,
+        meta: &Meta,
+        data: &T,
         draft: Draft,
         clocks: Clocks,
         now: Timestamp,
     ) -> Result<Sealed, EncodeError> {
-        let meta = &session.meta;
         let stamps = self.stamps(meta, draft.schema, clocks);
         // 1. Size.
-        self.check_size(session, &draft, &stamps)?;
+        self.check_size(data, &draft, &stamps)?;
         // 2. Would it come back? Looked for while developing.
         if cfg!(debug_assertions) {
-            self.check_round_trip(session, &draft, now)?;
+            self.check_round_trip(data, &draft, now)?;
         }
         self.warn_of_cut_timeouts(meta, now);
         // 3. Stamps, padding, the key of the day, a nonce from the operating system, the cipher.
@@ -223,37 +256,27 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
 
     /// A session that fits now must still fit when a renewal has made its stamps longer, and when
     /// `seal_as` is dropped.
-    fn check_size(
-        &self,
-        session: &Session<T>,
-        draft: &Draft,
-        stamps: &Stamps,
-    ) -> Result<(), EncodeError> {
+    fn check_size(&self, data: &T, draft: &Draft, stamps: &Stamps) -> Result<(), EncodeError> {
         self.codec.check_size(stamps, draft.plaintext.data_len())?;
         if draft.schema != self.schema.version {
             let later = Stamps { schema: self.schema.version, ..*stamps };
             let len = self
                 .schema
-                .later_len(session)
+                .later_len(data)
                 .map_err(|source| EncodeError::Serialize { type_name: type_name::<T>(), source })?;
             self.codec.check_size(&later, len)?;
         }
         Ok(())
     }
 
-    fn check_round_trip(
-        &self,
-        session: &Session<T>,
-        draft: &Draft,
-        now: Timestamp,
-    ) -> Result<(), EncodeError> {
-        let data = draft.plaintext.data();
-        if !self.schema.round_trips(draft.schema, data) {
+    fn check_round_trip(&self, data: &T, draft: &Draft, now: Timestamp) -> Result<(), EncodeError> {
+        let bytes = draft.plaintext.data();
+        if !self.schema.round_trips(draft.schema, bytes) {
             return Err(EncodeError::RoundTrip { type_name: type_name::<T>() });
         }
         if let Some(older) = &self.schema.seal_as
             && older.version == draft.schema
-            && !self.schema.survives_older_servers(session, data)
+            && !self.schema.survives_older_servers(data, bytes)
         {
             let types = (type_name::<T>(), older.type_name);
             telemetry::lost_on_older_servers(types, &self.live.warnings, now);

@@ -11,6 +11,7 @@ use crate::timestamp::Timestamp;
 use crate::wire::cipher::{Cipher, NONCE_LEN};
 use crate::wire::envelope::{self, Binding, Envelope};
 use crate::wire::plaintext::{self, ID_RANDOM_LEN, Plaintext, Stamps};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What name, `=` and value of a cookie may have together, in bytes: 4096. Browsers must store as
@@ -20,7 +21,7 @@ pub const COOKIE_LIMIT: usize = 4096;
 /// Turns values into stamps and data, and back. A later version of the wire format would be another
 /// one of these.
 pub(crate) struct Codec {
-    name: String,
+    name: Arc<str>,
     binding: Binding,
     padding: usize,
 }
@@ -67,11 +68,11 @@ impl Rejection {
 impl Codec {
     /// `app` and `name` are at most 65,535 bytes long, and `padding` is at least 1.
     pub(crate) fn new(app: &str, name: &str, padding: usize) -> Codec {
-        Codec { name: name.to_owned(), binding: Binding::new(app, name), padding }
+        Codec { name: name.into(), binding: Binding::new(app, name), padding }
     }
 
     /// Returns the cookie's name.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
     }
 

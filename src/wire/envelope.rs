@@ -133,6 +133,12 @@ impl Text {
         Text { buffer, start }
     }
 
+    /// Returns one that has no plaintext, and nothing else; without an allocation.
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn empty() -> Text {
+        Text { buffer: Vec::new(), start: 0 }
+    }
+
     /// Returns the plaintext.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start + HEAD_LEN..]

@@ -138,6 +138,13 @@ impl Plaintext {
         Plaintext { text, data: Stamps::MAX_LEN..Stamps::MAX_LEN, excess: 0 }
     }
 
+    /// Returns the plaintext and leaves an empty one in its place.
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn take(&mut self) -> Plaintext {
+        let empty = Plaintext { text: Text::empty(), data: 0..0, excess: 0 };
+        std::mem::replace(self, empty)
+    }
+
     /// Returns the bytes of the data.
     pub(crate) fn data(&self) -> &[u8] {
         &self.text.bytes()[self.data.clone()]

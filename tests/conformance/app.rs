@@ -16,14 +16,18 @@
 //! | `/again` | adds a page view, after a middleware has added ten |
 //! | `/twice` | asks for the session while it holds it |
 //! | `/hold` | adds a page view and keeps the session until its body is sent |
-//! | `/restored` | asks for a session that came from a cookie |
+//! | `/restored`, `/restored-view` | asks for a session, or a view, that came from a cookie |
+//! | `/view` | answers what two views show |
+//! | `/beside`, `/before` | adds a page view and answers what views beside the session, or taken before it, show |
+//! | `/guarded` | adds a page view, between two views that a middleware takes (`x-views`) |
+//! | `/thrown-out` | answers what a view shows after a middleware has destroyed the session |
 //! | `/elsewhere` | asks for a session for which there is no middleware |
 //!
 //! A request's `wished` headers (`name: value`) are put on the responses of `/read` and `/count`,
 //! as if the handler had set them.
 
 use hyper::body::Bytes;
-use sealed_session::{Key, KeyRing, Session, Sessions};
+use sealed_session::{Key, KeyRing, Origin, Session, Sessions};
 use serde::{Deserialize, Serialize};
 use std::array;
 use std::convert::Infallible;
@@ -185,6 +189,16 @@ impl<H: Unpin> Stream for Parts<H> {
 pub(crate) fn described(session: &Session<Visit>) -> String {
     let Visit { page_views, note } = &**session;
     format!("{:?} {page_views} {note}", session.origin())
+}
+
+/// What two views show, and the page views after one more.
+pub(crate) fn seen(first: &Visit, second: &Visit, session: &mut Visit) -> String {
+    let views = (first.page_views, second.page_views);
+    format!("{} {} {}", views.0, views.1, count(session))
+}
+
+pub(crate) fn view_described(visit: &Visit, origin: Origin) -> String {
+    format!("{origin:?} {}", visit.page_views)
 }
 
 pub(crate) fn count(visit: &mut Visit) -> String {

@@ -9,10 +9,11 @@ use actix_web::http::header::HeaderName;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::rt::System;
 use actix_web::web::{self, Data, ServiceConfig, get};
-use actix_web::{Error, HttpRequest, HttpResponse, HttpServer};
-use sealed_session::actix_web::{Restored, Session, SessionMiddleware};
+use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, HttpServer};
+use sealed_session::actix_web::{Restored, RestoredView, Session, SessionMiddleware, SessionView};
 
 type Visitor = Session<Visit>;
+type View = SessionView<Visit>;
 
 pub(crate) fn start(app: App) -> Server {
     Server::on_thread(|listener, stopped| {
@@ -38,6 +39,12 @@ fn routes(routes: &mut ServiceConfig) {
     let again = get().to(async |mut session: Visitor| app::count(&mut session));
     routes
         .service(web::resource("/again").route(again).wrap(from_fn(ten_more)))
+        .service(web::resource("/guarded").route(get().to(count)).wrap(from_fn(guard)))
+        .service(web::resource("/thrown-out").route(get().to(view)).wrap(from_fn(throw_out)))
+        .route("/view", get().to(view))
+        .route("/beside", get().to(beside))
+        .route("/before", get().to(before))
+        .route("/restored-view", get().to(restored_view))
         .route("/untouched", get().to(async || "static"))
         .route("/read", get().to(read))
         .route("/count", get().to(count))
@@ -64,6 +71,45 @@ async fn ten_more<B: MessageBody>(
     session.page_views += 10;
     drop(session);
     next.call(request).await
+}
+
+async fn guard<B: MessageBody>(
+    before: View,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let mut response = next.call(request).await?;
+    let after = View::extract(response.request()).await.unwrap();
+    let views = format!("{} {}", before.page_views, after.page_views);
+    response.headers_mut().insert(HeaderName::from_static("x-views"), views.parse().unwrap());
+    Ok(response)
+}
+
+async fn throw_out<B: MessageBody>(
+    mut session: Visitor,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    session.destroy();
+    drop(session);
+    next.call(request).await
+}
+
+async fn view(view: View, again: View) -> String {
+    assert_eq!(*view, *again);
+    app::view_described(&view, view.origin())
+}
+
+async fn beside(mut session: Visitor, first: View, second: View) -> String {
+    app::seen(&first, &second, &mut session)
+}
+
+async fn before(first: View, second: View, mut session: Visitor) -> String {
+    app::seen(&first, &second, &mut session)
+}
+
+async fn restored_view(RestoredView(view): RestoredView<Visit>) -> String {
+    view.map_or("none".to_owned(), |view| app::view_described(&view, view.origin()))
 }
 
 /// An answer with the headers that the test wants.

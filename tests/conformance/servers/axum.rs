@@ -9,16 +9,26 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::{Router, routing::get};
-use sealed_session::axum::{Session, SessionLayer};
+use sealed_session::axum::{Session, SessionLayer, SessionView};
 
 type Visitor = Session<Visit>;
+type View = SessionView<Visit>;
 
 pub(crate) fn start(app: App) -> Server {
     Server::on_tokio(async move |listener| {
         let layer = SessionLayer::new(app.sessions.clone());
         let routes = Router::new()
-            .route("/again", get(async |mut session: Visitor| app::count(&mut session)))
-            .layer(middleware::from_fn(ten_more))
+            .route(
+                "/again",
+                get(async |mut session: Visitor| app::count(&mut session))
+                    .layer(middleware::from_fn(ten_more)),
+            )
+            .route("/guarded", get(count).layer(middleware::from_fn(guard)))
+            .route("/thrown-out", get(view).layer(middleware::from_fn(throw_out)))
+            .route("/view", get(view))
+            .route("/beside", get(beside))
+            .route("/before", get(before))
+            .route("/restored-view", get(restored_view))
             .route("/untouched", get(async || "static"))
             .route("/read", get(read))
             .route("/count", get(count))
@@ -45,6 +55,39 @@ async fn ten_more(mut session: Visitor, request: Request, next: Next) -> Respons
     session.page_views += 10;
     drop(session);
     next.run(request).await
+}
+
+async fn guard(before: View, request: Request, next: Next) -> Response {
+    let extensions = request.extensions().clone();
+    let headers = request.headers().clone();
+    let mut response = next.run(request).await;
+    let after = View::from_parts(&extensions, &headers).unwrap();
+    let views = format!("{} {}", before.page_views, after.page_views);
+    response.headers_mut().insert("x-views", views.parse().unwrap());
+    response
+}
+
+async fn throw_out(mut session: Visitor, request: Request, next: Next) -> Response {
+    session.destroy();
+    drop(session);
+    next.run(request).await
+}
+
+async fn view(view: View, again: View) -> String {
+    assert_eq!(*view, *again);
+    app::view_described(&view, view.origin())
+}
+
+async fn beside(mut session: Visitor, first: View, second: View) -> String {
+    app::seen(&first, &second, &mut session)
+}
+
+async fn before(first: View, second: View, mut session: Visitor) -> String {
+    app::seen(&first, &second, &mut session)
+}
+
+async fn restored_view(view: Option<View>) -> String {
+    view.map_or("none".to_owned(), |view| app::view_described(&view, view.origin()))
 }
 
 fn wished(request: &HeaderMap) -> HeaderMap {

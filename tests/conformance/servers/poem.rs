@@ -10,16 +10,23 @@ use poem::{
     Body, Endpoint, EndpointExt, Error, FromRequest, IntoResponse, Request, Response, Result,
     Route, get, handler,
 };
-use sealed_session::poem::{Restored, Session, SessionMiddleware};
+use sealed_session::poem::{Restored, RestoredView, Session, SessionMiddleware, SessionView};
 use tokio_stream::StreamExt;
 
 type Visitor = Session<Visit>;
+type View = SessionView<Visit>;
 
 pub(crate) fn start(app: App) -> Server {
     Server::on_tokio(async move |listener| {
         let sessions = app.sessions.clone();
         let routes = Route::new()
             .at("/again", get(again).around(ten_more))
+            .at("/guarded", get(count).around(guard))
+            .at("/thrown-out", get(show_view).around(throw_out))
+            .at("/view", get(show_view))
+            .at("/beside", get(beside))
+            .at("/before", get(before))
+            .at("/restored-view", get(restored_view))
             .at("/untouched", get(untouched))
             .at("/read", get(read))
             .at("/count", get(count))
@@ -48,6 +55,46 @@ async fn ten_more(next: impl Endpoint, request: Request) -> Result<Response> {
     session.page_views += 10;
     drop(session);
     next.call(request).await.map(IntoResponse::into_response)
+}
+
+async fn guard(next: impl Endpoint, request: Request) -> Result<Response> {
+    let earlier = View::from_request_without_body(&request).await?;
+    let mut copy = Request::default();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    let mut response = next.call(request).await?.into_response();
+    let later = View::from_request_without_body(&copy).await?;
+    let views = format!("{} {}", earlier.page_views, later.page_views);
+    response.headers_mut().insert("x-views", views.parse().unwrap());
+    Ok(response)
+}
+
+async fn throw_out(next: impl Endpoint, request: Request) -> Result<Response> {
+    let mut session = Visitor::from_request_without_body(&request).await?;
+    session.destroy();
+    drop(session);
+    next.call(request).await.map(IntoResponse::into_response)
+}
+
+#[handler]
+fn show_view(first: View, second: View) -> String {
+    assert_eq!(*first, *second);
+    app::view_described(&first, first.origin())
+}
+
+#[handler]
+fn beside(mut session: Visitor, first: View, second: View) -> String {
+    app::seen(&first, &second, &mut session)
+}
+
+#[handler]
+fn before(first: View, second: View, mut session: Visitor) -> String {
+    app::seen(&first, &second, &mut session)
+}
+
+#[handler]
+fn restored_view(RestoredView(shown): RestoredView<Visit>) -> String {
+    shown.map_or("none".to_owned(), |shown| app::view_described(&shown, shown.origin()))
 }
 
 #[handler]
