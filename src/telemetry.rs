@@ -48,6 +48,7 @@ pub(crate) struct Warnings {
     kept: OncePerMinute,
     older_servers: OncePerMinute,
     timeouts: OncePerMinute,
+    #[cfg(feature = "_adapter")]
     nested: OncePerMinute,
 }
 
