@@ -147,7 +147,7 @@ pub fn inspect(
         Ok(opened) => (Some(opened), None),
         Err(rejection) => {
             inspection.key_id = rejection.key.map(|key| key.id);
-            (rejection.opened, Some(rejection.refusal))
+            (rejection.opened.map(|opened| *opened), Some(rejection.refusal))
         }
     };
     if let Some(opened) = opened {

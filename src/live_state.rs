@@ -30,6 +30,7 @@ impl LiveState {
     }
 
     /// Returns the ring in use, for as long as one request takes.
+    #[inline]
     pub(crate) fn ring(&self) -> Guard<Arc<KeyRing>> {
         self.ring.load()
     }

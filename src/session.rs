@@ -200,10 +200,12 @@ impl Meta {
         Meta {
             id: SessionId::Known(loaded.stamps.id),
             clocks: loaded.stamps.clocks,
+            now,
+            policy,
             origin: Origin::Restored,
             cookies: Cookies::One,
             loaded: Some(loaded),
-            ..Meta::fresh(now, policy, Origin::Restored, Cookies::One)
+            changes: Changes::default(),
         }
     }
 

@@ -88,6 +88,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
     }
 
     /// Rows 11 to 13 of `docs/format.md`: the checks that need `T`.
+    #[inline]
     fn admit(&self, opened: Opened, now: Timestamp) -> Result<Session<T>, Rejection> {
         let Opened { key_id, stamps, plaintext } = opened;
         // 11 and 12. Data → `T`, of this schema or an older one.

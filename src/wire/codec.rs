@@ -47,7 +47,7 @@ pub(crate) struct Rejection {
     pub(crate) key: Option<NamedKey>,
     /// What is inside, if it is authentic.
     #[cfg_attr(not(feature = "inspect"), expect(dead_code))]
-    pub(crate) opened: Option<Opened>,
+    pub(crate) opened: Option<Box<Opened>>,
 }
 
 impl Rejection {
@@ -61,7 +61,7 @@ impl Rejection {
 
     pub(crate) fn authentic(refusal: Refusal, opened: Opened) -> Rejection {
         let key = Some(NamedKey { id: opened.key_id, known: true });
-        Rejection { refusal, key, opened: Some(opened) }
+        Rejection { refusal, key, opened: Some(Box::new(opened)) }
     }
 }
 
@@ -150,11 +150,13 @@ impl Codec {
     }
 
     /// Begins a plaintext for [`seal`](Codec::seal).
+    #[inline]
     pub(crate) fn draft(&self, expected_len: usize) -> Plaintext {
         Plaintext::draft(&self.binding, expected_len + self.padding)
     }
 
     /// Refuses a session whose cookie is too large now, or would be after a later renewal.
+    #[inline]
     pub(crate) fn check_size(&self, stamps: &Stamps, data_len: usize) -> Result<(), EncodeError> {
         match self.max_cookie_len(stamps, data_len) {
             0..=COOKIE_LIMIT => Ok(()),

@@ -40,6 +40,7 @@ pub(crate) struct Schema<T> {
 
 impl<T: Serialize + DeserializeOwned> Schema<T> {
     /// Reads the data of an opened value: rows 11 and 12 of `docs/format.md`.
+    #[inline]
     pub(crate) fn read(&self, schema: u32, data: &[u8]) -> Result<T, Refusal> {
         let value = if schema > self.version {
             return Err(Refusal::at(11, Reason::NewerSchema));
@@ -102,6 +103,7 @@ impl<T: Serialize + DeserializeOwned> Schema<T> {
 }
 
 /// Reads a `T` from bytes that it must use up, within the limits on work.
+#[inline]
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let mut deserializer = postcard::Deserializer::from_bytes(bytes);
     let value = limits::deserialize(&mut deserializer).ok()?;
