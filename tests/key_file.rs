@@ -1,11 +1,11 @@
 //! What a key file may say: every way it can be wrong is refused with its line and the mend.
 
-mod key_files;
+mod support;
 
-use key_files::*;
 use sealed_session::key_file::KeySchedule;
 use sealed_session::{KeyFile, KeyState};
 use std::fs;
+use support::key_files::*;
 use time::macros::datetime;
 
 #[test]

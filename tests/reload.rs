@@ -1,14 +1,14 @@
 //! What a server makes of a key file that changes while it serves: new keys when they are good, the
 //! last good ones otherwise.
 
-mod key_files;
-mod log;
+mod support;
 
-use key_files::*;
 use sealed_session::key_file::{Health, KeySchedule, Polled, Reloader};
 use sealed_session::{
     DatedKey, EncodeError, Key, KeyFile, KeyRing, KeyState, Reason, Saved, Session, Sessions,
 };
+use support::key_files::*;
+use support::log;
 use time::{Duration, OffsetDateTime};
 
 fn reloader(schedule: &KeySchedule) -> Reloader {

@@ -1,6 +1,6 @@
 //! Lines 36 to 42: what visitors, caches and mistaken configurations try.
 
-use crate::common::*;
+use crate::support::fixtures::*;
 use crate::{assert_miss, opens_at, save};
 use http::header::{CACHE_CONTROL, EXPIRES};
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -1,7 +1,7 @@
 //! Lines 11 to 25: what can be wrong with a cookie's value before it is known to be authentic.
 
-use crate::common::*;
-use crate::second::{HEAD_LEN, Second, TAG_LEN, pad, plaintext, to_bytes, to_text};
+use crate::support::fixtures::*;
+use crate::support::second::{HEAD_LEN, Second, TAG_LEN, pad, plaintext, to_bytes, to_text};
 use crate::{assert_cleared, assert_kept, assert_left, assert_miss};
 use cookie::{Cookie, CookieJar};
 use sealed_session::{DatedKey, KeyRing, Reason, Sessions};

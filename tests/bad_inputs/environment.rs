@@ -1,6 +1,7 @@
 //! Lines 45, 47, 48 and 51: keys, clocks and panics.
 
-use crate::common::*;
+use crate::support::fixtures::*;
+use crate::support::second::Stamps;
 use crate::{assert_kept, assert_left, opens_at};
 use http::HeaderMap;
 use sealed_session::{DatedKey, EncodeError, Key, KeyError, KeyRing, Origin, Reason, Saved};
@@ -142,7 +143,7 @@ fn no_clock_accepts_a_session_past_its_deadlines() {
     let mut accepted = 0;
     for age in (0..600).step_by(7) {
         for renewed in (0..=age * 60).step_by(1000) {
-            let stamps = crate::second::Stamps {
+            let stamps = Stamps {
                 renewed: renewed.try_into().unwrap(),
                 ..created(NOW - Duration::minutes(age))
             };
@@ -191,6 +192,6 @@ fn after_a_panic_inside_an_upgrade_the_next_request_is_served() {
         .upgrade(1, |_: ()| panic!("who wrote this?"))
         .build()
         .unwrap();
-    let stamps = crate::second::Stamps { schema: 1, ..created(NOW) };
+    let stamps = Stamps { schema: 1, ..created(NOW) };
     assert_served_after_a_panic(&sessions, &sealed(stamps, &[]));
 }

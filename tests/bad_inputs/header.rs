@@ -1,8 +1,8 @@
 //! Lines 1 to 10: what can be wrong with the `Cookie` header. Stopped by the layer `request`, or,
 //! where a value was found, by `envelope`.
 
-use crate::common::*;
-use crate::second::{Stamps, to_bytes, to_text};
+use crate::support::fixtures::*;
+use crate::support::second::{Stamps, to_bytes, to_text};
 use crate::{assert_miss, assert_nothing_set, save};
 use http::HeaderMap;
 use sealed_session::{Origin, Reason};

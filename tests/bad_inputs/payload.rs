@@ -1,8 +1,8 @@
 //! Lines 26 to 35: authentic payloads that are wrong, as a bug or another program with the key
 //! would make them. The second implementation seals them.
 
-use crate::common::*;
-use crate::second::{Stamps, pad, plaintext, varint};
+use crate::support::fixtures::*;
+use crate::support::second::{Stamps, pad, plaintext, varint};
 use crate::{assert_cleared, assert_kept, assert_left, opens_at};
 use sealed_session::{Reason, Session, Sessions};
 use serde::de::Deserializer;

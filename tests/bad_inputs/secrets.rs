@@ -1,9 +1,9 @@
 //! Line 52: keys and plaintext are absent from `Debug`, errors, panics and logs. Held by `key`,
 //! `session`, `error` and `report`.
 
-use crate::common::*;
-use crate::log;
-use crate::second::{to_bytes, to_text};
+use crate::support::fixtures::*;
+use crate::support::log;
+use crate::support::second::{to_bytes, to_text};
 use http::HeaderMap;
 use sealed_session::{DatedKey, Key, KeyRing, Session, Sessions};
 use std::fmt::Debug;
