@@ -1,5 +1,5 @@
-//! Inputs and events to survive: one named test or more for each line of the project's list, with
-//! the number of the line and the layer that must stop it.
+//! Inputs and events to survive: one named test or more for each entry of the list in
+//! `bad_inputs/README.md`, with the entry's number and the file that must stop the input.
 //!
 //! What may become of a refused cookie, in the words of the helpers below: it is *cleared* (the
 //! response removes it), *left* (not removed, but overwritten by changed data) or *kept* (neither).
@@ -12,6 +12,7 @@ mod bad_inputs {
     mod envelope;
     mod environment;
     mod header;
+    mod list;
     mod payload;
     mod secrets;
 }

@@ -174,6 +174,7 @@ fn a_change_keeps_mode_0600_and_follows_a_symbolic_link() {
     assert_eq!(folder.contents().len(), 2, "nothing lies about");
 }
 
+/// Bad input 44, `key_file/disk`.
 #[cfg(unix)]
 #[test]
 fn a_file_readable_by_others_is_refused_unless_allowed_by_name() {
