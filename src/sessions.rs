@@ -4,9 +4,9 @@ use crate::error::{DecodeError, EncodeError};
 use crate::headers::cookie::cookie_headers;
 use crate::keys::id::KeyId;
 use crate::keys::ring::KeyRing;
-#[cfg(feature = "_adapter")]
-use crate::session::Meta;
 use crate::session::Session;
+#[cfg(feature = "_adapter")]
+use crate::session::meta::Meta;
 use crate::steps::parts::Parts;
 use crate::steps::save::Saved;
 #[cfg(feature = "_adapter")]

@@ -1,6 +1,6 @@
 //! The extractor and the layer: each row of the table in `sealed_session::axum`.
 
-mod log;
+mod support;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -14,6 +14,7 @@ use sealed_session::{Key, KeyRing, Sessions};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use support::log;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 

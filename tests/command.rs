@@ -1,15 +1,15 @@
 //! The command `sealed-session`, run as it is: what it writes, what it says, and that bad input
 //! ends with code 2 and nothing written.
 
-mod key_files;
+mod support;
 
-use key_files::*;
 use sealed_session::key_file::KeySchedule;
 use sealed_session::{Key, KeyFile, KeyState, Session, Sessions};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use support::key_files::*;
 use time::{Duration, OffsetDateTime};
 
 /// A folder with one key file, `keys.toml`.
@@ -174,6 +174,7 @@ fn a_change_keeps_mode_0600_and_follows_a_symbolic_link() {
     assert_eq!(folder.contents().len(), 2, "nothing lies about");
 }
 
+/// Bad input 44, `key_file/disk`.
 #[cfg(unix)]
 #[test]
 fn a_file_readable_by_others_is_refused_unless_allowed_by_name() {

@@ -1,5 +1,6 @@
 //! The seeds of the fuzz targets as ordinary tests: the same bodies, without a fuzzer.
 
+// The fuzz targets are a crate of their own, which needs a nightly toolchain.
 #[path = "../fuzz/src/lib.rs"]
 #[allow(unreachable_pub, reason = "it is a crate of its own in `fuzz`")]
 mod bodies;

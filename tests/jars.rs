@@ -2,13 +2,12 @@
 //! the crate `cookie_store` (reqwest and ureq keep their cookies in it) and the engine of curl.
 //! They must do what `tests/browser` sees Chromium do, or differ where this file says so.
 
-#[path = "common/combinations.rs"]
-mod combinations;
+mod support;
 
-use combinations::{DOMAIN, HOST_NAME};
 use cookie_store::{CookieStore, RawCookie};
 use std::net::SocketAddr;
 use std::process::Command;
+use support::combinations::{self, DOMAIN, HOST_NAME};
 use tokio::runtime::Runtime;
 use url::Url;
 

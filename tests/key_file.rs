@@ -1,11 +1,11 @@
 //! What a key file may say: every way it can be wrong is refused with its line and the mend.
 
-mod key_files;
+mod support;
 
-use key_files::*;
 use sealed_session::key_file::KeySchedule;
 use sealed_session::{KeyFile, KeyState};
 use std::fs;
+use support::key_files::*;
 use time::macros::datetime;
 
 #[test]
@@ -41,6 +41,7 @@ fn what_is_written_reads_back() {
     assert_eq!(parse(&text).to_text(), text);
 }
 
+/// Bad input 43, `key_file/schedule`.
 #[test]
 fn a_file_that_the_command_wrote_is_refused_wherever_it_was_cut() {
     let text = parse(&two_keys().replace("revoked = false", "revoked = true")).to_text();
@@ -63,6 +64,7 @@ fn a_file_written_by_hand_is_refused_wherever_it_was_cut_but_behind_a_whole_newe
     assert_eq!(accepted, [&text[..end_of_first_key], &text[..=end_of_first_key], &text[..end - 1]]);
 }
 
+/// Bad input 43, `key_file/schedule`.
 #[test]
 fn a_cut_file_is_told_as_such() {
     let text = parse(&two_keys()).to_text();
@@ -73,6 +75,7 @@ fn a_cut_file_is_told_as_such() {
     );
 }
 
+/// Bad input 43, `keys/key`.
 #[test]
 fn any_changed_character_of_a_secret_is_refused_on_its_line() {
     let text = two_keys();
@@ -86,6 +89,7 @@ fn any_changed_character_of_a_secret_is_refused_on_its_line() {
     }
 }
 
+/// Bad input 43, `key_file/schedule`.
 #[test]
 fn an_empty_file_is_refused() {
     for text in ["", "\n", "  \r\n\t"] {
@@ -93,6 +97,7 @@ fn an_empty_file_is_refused() {
     }
 }
 
+/// Bad input 43, `key_file/schedule`.
 #[test]
 fn what_is_not_toml_is_refused_on_its_line_without_showing_it() {
     let text = two_keys().replacen("secret = \"", "secret = ", 1);
@@ -213,6 +218,7 @@ fn a_date_that_no_calendar_has_is_refused() {
     }
 }
 
+/// Bad input 45, `key_file/schedule`.
 #[test]
 fn two_keys_of_one_id_are_refused() {
     let text = two_keys().replace(&secret(2), &secret(1));
@@ -252,6 +258,7 @@ fn a_file_whose_keys_are_all_revoked_is_refused() {
     assert_eq!(refusal(&text), "line 13: every key is revoked: add a new one");
 }
 
+/// Bad input 45, `keys/key`.
 #[test]
 fn a_key_of_31_bytes_is_refused() {
     let text = two_keys().replace(&secret(1), &secret(1)[..52]);
@@ -261,6 +268,7 @@ fn a_key_of_31_bytes_is_refused() {
     );
 }
 
+/// Bad input 45, `keys/key`.
 #[test]
 fn an_all_equal_key_is_refused() {
     // 32 zero bytes with their checksum: what a placeholder looks like.
@@ -276,6 +284,7 @@ fn no_key_is_active_yet() {
     assert!(states.iter().all(|(_, state)| *state == KeyState::Published), "opens, does not seal");
 }
 
+/// Bad input 43, `key_file/disk`.
 #[test]
 fn a_missing_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();

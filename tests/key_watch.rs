@@ -1,14 +1,14 @@
 //! The thread that watches a key file, with real files and real `Sessions`. The tests wait for it,
 //! and for nothing else.
 
-mod key_files;
+mod support;
 
-use key_files::*;
 use sealed_session::key_file::{KeyFileError, KeySchedule, KeyWatch};
 use sealed_session::{KeyFile, KeyRing, Reason, Session, Sessions};
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
+use support::key_files::*;
 use time::Duration;
 
 fn sessions(ring: KeyRing) -> Sessions<u32> {

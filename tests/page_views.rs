@@ -1,16 +1,15 @@
 //! The examples `page_views…` as their users meet them: the built server on a real socket, and the
 //! real `curl` with its cookie jar.
 
-#[path = "common/example.rs"]
-mod example;
+mod support;
 
-use example::Server;
 use sealed_session::{Key, KeyRing, Session, Sessions};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use support::example::{self, Server};
 
 /// What the page does, in whatever framework.
 fn counts_signs_in_greets_and_signs_out(example: &str) {

@@ -1,9 +1,7 @@
 //! What holds for every session and every input, tried with random ones.
 
-mod common;
-mod second;
+mod support;
 
-use common::*;
 use http::HeaderValue;
 use http::header::COOKIE;
 use proptest::collection::{btree_map, vec};
@@ -11,9 +9,10 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::FileFailurePersistence;
 use sealed_session::{EncodeError, Origin, Persistence, Session, Sessions};
-use second::{Second, Stamps, to_bytes, to_text, unpad};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use support::fixtures::*;
+use support::second::{Second, Stamps, to_bytes, to_text, unpad};
 use time::Duration;
 
 /// A session of every kind of part that applications use.

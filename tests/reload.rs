@@ -1,14 +1,14 @@
 //! What a server makes of a key file that changes while it serves: new keys when they are good, the
 //! last good ones otherwise.
 
-mod key_files;
-mod log;
+mod support;
 
-use key_files::*;
 use sealed_session::key_file::{Health, KeySchedule, Polled, Reloader};
 use sealed_session::{
     DatedKey, EncodeError, Key, KeyFile, KeyRing, KeyState, Reason, Saved, Session, Sessions,
 };
+use support::key_files::*;
+use support::log;
 use time::{Duration, OffsetDateTime};
 
 fn reloader(schedule: &KeySchedule) -> Reloader {
@@ -48,6 +48,7 @@ fn the_same_content_confirms_the_ring_in_use() {
     assert_eq!((keys.health().loaded_at, keys.health().confirmed_at), (NOW, at(10)));
 }
 
+/// Bad input 46, `key_file/reloader`.
 #[test]
 fn a_lower_generation_is_refused() {
     let mut keys = reloader(&rotated());
@@ -58,6 +59,7 @@ fn a_lower_generation_is_refused() {
     );
 }
 
+/// Bad input 46, `key_file/reloader`.
 #[test]
 fn the_same_generation_with_other_content_is_refused() {
     let mut keys = reloader(&rotated());
@@ -70,6 +72,7 @@ fn the_same_generation_with_other_content_is_refused() {
     );
 }
 
+/// Bad input 46, `key_file/reloader`.
 #[test]
 fn a_reject_created_before_that_moves_back_or_vanishes_is_refused() {
     let mut keys = reloader(&parse(&two_keys()));
@@ -82,6 +85,7 @@ fn a_reject_created_before_that_moves_back_or_vanishes_is_refused() {
     assert_eq!(keys.poll(Ok(later.as_bytes()), at(20)), Polled::Reloaded);
 }
 
+/// Bad input 43, `key_file/reloader`.
 #[test]
 fn a_file_that_is_being_written_is_refused_at_every_byte_and_then_taken() {
     let mut keys = reloader(&one_key());
@@ -194,6 +198,7 @@ fn a_session_of_a_draining_key_is_sealed_under_the_active_one_with_its_id_and_ag
     assert_eq!(gone.reason(), Reason::UnknownKey);
 }
 
+/// Bad input 47, `keys/ring`.
 #[test]
 fn while_no_key_is_active_yet_opening_works_and_sealing_is_an_error() {
     let value = sessions(one_key().key_ring()).encode_at(&Session::new_at(7, NOW), NOW).unwrap();

@@ -1,10 +1,10 @@
 //! What rotate, revoke and prune write into a key file.
 
-mod key_files;
+mod support;
 
-use key_files::*;
 use sealed_session::key_file::{KeySchedule, Rotation};
 use sealed_session::{Key, KeyId, KeyState};
+use support::key_files::*;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 

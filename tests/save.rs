@@ -1,17 +1,16 @@
 //! What `save` does to a response, through the public interface: the table of `docs/design.md`, the
-//! deadlines, and the headers. (The table alone, row by row, is tested in `src/decision.rs`.)
+//! deadlines, and the headers. (The table alone, row by row, is tested in `src/steps/decide.rs`.)
 
-mod common;
-mod second;
+mod support;
 
-use common::*;
 use http::header::{CACHE_CONTROL, EXPIRES, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sealed_session::{
     EncodeError, Key, KeyRing, Origin, Persistence, Reason, Saved, Session, Sessions,
 };
-use second::Stamps;
 use std::cell::Cell;
+use support::fixtures::*;
+use support::second::Stamps;
 use time::{Duration, OffsetDateTime};
 
 fn load(value: &str, now: OffsetDateTime) -> Session<Visit> {

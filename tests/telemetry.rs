@@ -1,13 +1,12 @@
 //! What logs and counters are told: reasons and key ids, never a value.
 
-mod common;
-mod log;
-mod second;
+mod support;
 
-use common::*;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use sealed_session::{KeyRing, Session};
 use std::collections::BTreeMap;
+use support::fixtures::*;
+use support::log;
 
 /// The counters that `f` raised, as `name{label=value,…}`.
 fn counters(f: impl FnOnce()) -> BTreeMap<String, u64> {

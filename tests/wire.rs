@@ -1,13 +1,14 @@
 //! The wire format, version 1: every rule of `docs/format.md`, through the public API and a second,
 //! independent implementation of it.
 
-mod common;
-mod second;
+mod support;
 
-use common::*;
 use sealed_session::{EncodeError, Key, KeyRing, Reason, Session, Sessions};
-use second::{HEAD_LEN, Second, Stamps, TAG_LEN, pad, plaintext, to_bytes, to_text, unpad, varint};
 use std::sync::atomic::{AtomicU32, Ordering};
+use support::fixtures::*;
+use support::second::{
+    HEAD_LEN, Second, Stamps, TAG_LEN, pad, plaintext, to_bytes, to_text, unpad, varint,
+};
 use time::{Duration, OffsetDateTime};
 
 /// The whole plaintext of what `sessions` makes of `session`.

@@ -6,7 +6,8 @@ use crate::adapters::slots::{Nested, Slots};
 use crate::adapters::view::SessionView;
 use crate::error::EncodeError;
 use crate::headers::caching;
-use crate::session::{self, Meta};
+use crate::session;
+use crate::session::meta::Meta;
 use crate::sessions::Sessions;
 use crate::steps::save::Saved;
 use crate::telemetry;
@@ -35,7 +36,7 @@ pub struct Session<T> {
 impl<T> Session<T> {
     /// Returns itself, if it came from a cookie that was accepted.
     pub(crate) fn if_restored(self) -> Option<Session<T>> {
-        (self.origin() == session::Origin::Restored).then_some(self)
+        (self.origin() == session::meta::Origin::Restored).then_some(self)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The session of a request, read-only.
 
-use crate::session::{Meta, Origin};
+use crate::session::meta::{Meta, Origin};
 use std::fmt;
 use std::ops::Deref;
 use time::{Duration, OffsetDateTime};

@@ -259,6 +259,7 @@ mod tests {
         assert_eq!(Key::from_bytes(text).unwrap_err(), KeyError::Text);
     }
 
+    /// Bad input 49, `random`.
     #[test]
     fn a_failing_generator_is_an_error() {
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use crate::headers::caching::Caching;
 use crate::rules::reason::Treatment;
-use crate::session::{Cookies, Origin};
+use crate::session::meta::{Cookies, Origin};
 
 /// A response this many seconds later than its request must not renew: a long poll would undo a
 /// logout that happened meanwhile.

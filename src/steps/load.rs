@@ -2,7 +2,8 @@
 
 use crate::keys::id::NamedKey;
 use crate::rules::reason::{Reason, Refusal};
-use crate::session::{Cookies, Loaded, Meta, Origin, Session, Upgraded};
+use crate::session::Session;
+use crate::session::meta::{Cookies, Loaded, Meta, Origin, Upgraded};
 use crate::steps::parts::Parts;
 use crate::telemetry;
 use crate::timestamp::Timestamp;

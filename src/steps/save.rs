@@ -3,7 +3,8 @@
 use crate::error::EncodeError;
 use crate::headers::caching;
 use crate::rules::timeouts::Clocks;
-use crate::session::{Loaded, Meta, Origin, Session};
+use crate::session::Session;
+use crate::session::meta::{Loaded, Meta, Origin};
 use crate::steps::decide::{Decision, Facts, LATE_AFTER_SECONDS};
 use crate::steps::parts::Parts;
 use crate::telemetry;

@@ -1,6 +1,6 @@
-//! Lines 36 to 42: what visitors, caches and mistaken configurations try.
+//! Bad inputs 36 to 42: what visitors, caches and mistaken configurations try.
 
-use crate::common::*;
+use crate::support::fixtures::*;
 use crate::{assert_miss, opens_at, save};
 use http::header::{CACHE_CONTROL, EXPIRES};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,8 +12,8 @@ fn next_request(response: &HeaderMap) -> HeaderMap {
     request_with(set_cookie(response).value())
 }
 
-/// Line 36. Nothing stops it: without a store, a server cannot know that this cookie was destroyed.
-/// The next test shows the hook for those who keep a list.
+/// Bad input 36. Nothing stops it: without a store, a server cannot know that this cookie was
+/// destroyed. The next test shows the hook for those who keep a list.
 #[test]
 fn a_cookie_copied_before_logout_is_accepted_until_its_deadlines() {
     let (sessions, copied) = (sessions::<Visit>(), good_value());
@@ -24,7 +24,7 @@ fn a_cookie_copied_before_logout_is_accepted_until_its_deadlines() {
     assert!(opens_at(&sessions, &copied, NOW));
 }
 
-/// Line 36, `pipeline`, by the application's hook.
+/// Bad input 36, `wire/codec`, by the application's hook.
 #[test]
 fn a_cookie_copied_before_logout_is_refused_by_a_list_of_ended_ids() {
     static ENDED: Mutex<Vec<uuid::Uuid>> = Mutex::new(Vec::new());
@@ -38,7 +38,7 @@ fn a_cookie_copied_before_logout_is_refused_by_a_list_of_ended_ids() {
     assert_miss(&sessions, &copied, Reason::Revoked);
 }
 
-/// Line 37. Nothing stops it, for the same reason: keep in a database what must not be undone.
+/// Bad input 37. Nothing stops it, for the same reason: keep in a database what must not be undone.
 #[test]
 fn an_older_cookie_of_the_same_session_is_accepted() {
     let (sessions, older) = (sessions::<Visit>(), good_value());
@@ -50,7 +50,7 @@ fn an_older_cookie_of_the_same_session_is_accepted() {
     assert_eq!(sessions.load_at(&request_with(&older), NOW).page_views, 7);
 }
 
-/// Line 38, `session`.
+/// Bad input 38, `session`.
 #[test]
 fn a_session_planted_before_sign_in_does_not_keep_its_id() {
     let (sessions, planted) = (sessions::<Visit>(), sealed(created(NOW), &[0, 0]));
@@ -65,7 +65,7 @@ fn a_session_planted_before_sign_in_does_not_keep_its_id() {
     assert_ne!(signed_in.id(), planted_id);
 }
 
-/// Line 38, `session`: the attacker, who knows the planted cookie, is not signed in by it.
+/// Bad input 38, `session`: the attacker, who knows the planted cookie, is not signed in by it.
 #[test]
 fn a_session_planted_before_sign_in_stays_signed_out() {
     let (sessions, planted) = (sessions::<Visit>(), sealed(created(NOW), &[0, 0]));
@@ -100,7 +100,7 @@ fn save_shared(session: Session<Visit>, headers: &[(&'static str, &'static str)]
     response
 }
 
-/// Line 39, `response`: a change must go out, so the response becomes private.
+/// Bad input 39, `headers/caching`: a change must go out, so the response becomes private.
 #[test]
 fn a_changed_session_makes_a_shared_response_private() {
     for headers in SHARED {
@@ -116,7 +116,7 @@ fn a_changed_session_makes_a_shared_response_private() {
     }
 }
 
-/// Line 39, `decision`: a renewal can wait.
+/// Bad input 39, `steps/decide`: a renewal can wait.
 #[test]
 fn a_renewal_does_not_go_out_on_a_shared_response() {
     let due = sealed(created(NOW - IDLE / 2), &visit_bytes(7, "ann"));
@@ -127,7 +127,7 @@ fn a_renewal_does_not_go_out_on_a_shared_response() {
     }
 }
 
-/// Line 39, `decision`: so can the removal of a bad cookie.
+/// Bad input 39, `steps/decide`: so can the removal of a bad cookie.
 #[test]
 fn a_removal_does_not_go_out_on_a_shared_response() {
     for headers in SHARED {
@@ -152,7 +152,7 @@ fn assert_refused(
     }
 }
 
-/// Line 40, `checks`.
+/// Bad input 40, `config/validate`.
 #[test]
 fn foreign_bytes_in_the_name_are_refused() {
     let problem = "use letters, digits and the characters !#$%&'*+-.^_`|~ only (RFC 9110 §5.6.2), \
@@ -160,14 +160,14 @@ fn foreign_bytes_in_the_name_are_refused() {
     assert_refused("cookie_name", problem, |builder, text| builder.cookie_name(&text[1..]));
 }
 
-/// Line 40, `checks`.
+/// Bad input 40, `config/validate`.
 #[test]
 fn foreign_bytes_in_the_path_are_refused() {
     let problem = "begin with `/` and use printable ASCII without `;`, at most 1024 bytes";
     assert_refused("path", problem, |builder, text| builder.cookie_name("sid").path(text));
 }
 
-/// Line 40, `checks`.
+/// Bad input 40, `config/validate`.
 #[test]
 fn foreign_bytes_in_the_domain_are_refused() {
     let problem = "give a host name of letters, digits, `-` and `.`, without port or scheme";
@@ -182,7 +182,7 @@ fn too_large() -> Session<Visit> {
     session
 }
 
-/// Line 41, `pipeline`.
+/// Bad input 41, `wire/codec`.
 #[test]
 fn data_too_large_is_an_error_with_size_and_limit() {
     let error = sessions().save_at(too_large(), &mut HeaderMap::new(), NOW).unwrap_err();
@@ -191,7 +191,7 @@ fn data_too_large_is_an_error_with_size_and_limit() {
     assert!((6_500..7_000).contains(&size), "5000 bytes and a little in base64: {size}");
 }
 
-/// Line 41, `sessions`: the visitor's old cookie stays as it is.
+/// Bad input 41, `steps/load`: the visitor's old cookie stays as it is.
 #[test]
 fn data_too_large_leaves_the_response_untouched() {
     let mut response = response_with(&[("set-cookie", "theme=dark"), ("cache-control", "public")]);
@@ -204,7 +204,7 @@ fn refused(builder: SessionsBuilder<Visit>) -> ConfigError {
     builder.build().unwrap_err()
 }
 
-/// Line 42, `checks`.
+/// Bad input 42, `config/validate`.
 #[test]
 fn a_host_cookie_with_a_domain_is_refused() {
     assert_eq!(
@@ -214,7 +214,7 @@ fn a_host_cookie_with_a_domain_is_refused() {
     );
 }
 
-/// Line 42, `checks`.
+/// Bad input 42, `config/validate`.
 #[test]
 fn a_host_cookie_without_secure_is_refused() {
     assert_eq!(
@@ -224,7 +224,7 @@ fn a_host_cookie_without_secure_is_refused() {
     );
 }
 
-/// Line 42, `checks`.
+/// Bad input 42, `config/validate`.
 #[test]
 fn a_host_cookie_with_another_path_is_refused() {
     assert_eq!(
@@ -234,14 +234,14 @@ fn a_host_cookie_with_another_path_is_refused() {
     );
 }
 
-/// Line 42, `checks`: browsers take the prefix in any case.
+/// Bad input 42, `config/validate`: browsers take the prefix in any case.
 #[test]
 fn a_host_cookie_in_another_case_is_held_to_the_same() {
     let error = refused(builder().cookie_name("__hOST-session").path("/shop"));
     assert_eq!(error.setting(), "path");
 }
 
-/// Line 42, `checks`: without the prefix, path and domain are free.
+/// Bad input 42, `config/validate`: without the prefix, path and domain are free.
 #[test]
 fn a_cookie_without_the_prefix_may_have_path_and_domain() {
     let plain = builder::<Visit>().cookie_name("sid").path("/shop").domain("example.com");

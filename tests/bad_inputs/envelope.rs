@@ -1,7 +1,7 @@
-//! Lines 11 to 25: what can be wrong with a cookie's value before it is known to be authentic.
+//! Bad inputs 11 to 25: what can be wrong with a cookie's value before it is known to be authentic.
 
-use crate::common::*;
-use crate::second::{HEAD_LEN, Second, TAG_LEN, pad, plaintext, to_bytes, to_text};
+use crate::support::fixtures::*;
+use crate::support::second::{HEAD_LEN, Second, TAG_LEN, pad, plaintext, to_bytes, to_text};
 use crate::{assert_cleared, assert_kept, assert_left, assert_miss};
 use cookie::{Cookie, CookieJar};
 use sealed_session::{DatedKey, KeyRing, Reason, Sessions};
@@ -12,7 +12,7 @@ fn good_envelope() -> Vec<u8> {
     to_bytes(&good_value())
 }
 
-/// Line 11, `envelope`.
+/// Bad input 11, `wire/envelope`.
 #[test]
 fn an_empty_value_is_malformed() {
     assert_cleared(&sessions::<Visit>(), "", Reason::Malformed);
@@ -25,7 +25,7 @@ fn value_with_dash_and_underscore() -> String {
     Second { nonce, ..second() }.seal(&plaintext(created(NOW), &visit_bytes(7, "ann")))
 }
 
-/// Line 12, `envelope`.
+/// Bad input 12, `wire/envelope`.
 #[test]
 fn the_standard_alphabet_is_malformed() {
     let value = value_with_dash_and_underscore();
@@ -37,7 +37,7 @@ fn the_standard_alphabet_is_malformed() {
     }
 }
 
-/// Line 13, `envelope`.
+/// Bad input 13, `wire/envelope`.
 #[test]
 fn base64_padding_is_malformed() {
     let value = good_value();
@@ -54,7 +54,7 @@ fn other_spellings(value: &str, spare_bits: u32) -> Vec<String> {
     others.map(|number| format!("{rest}{}", &ALPHABET[number..=number])).collect()
 }
 
-/// Line 14, `envelope`: one envelope has exactly one spelling.
+/// Bad input 14, `wire/envelope`: one envelope has exactly one spelling.
 #[test]
 fn two_trailing_bits_that_are_not_zero_are_malformed() {
     let value = good_value();
@@ -63,7 +63,7 @@ fn two_trailing_bits_that_are_not_zero_are_malformed() {
     }
 }
 
-/// Line 14, `envelope`.
+/// Bad input 14, `wire/envelope`.
 #[test]
 fn four_trailing_bits_that_are_not_zero_are_malformed() {
     let body = [created(NOW).to_bytes(), visit_bytes(7, "anne")].concat();
@@ -74,7 +74,7 @@ fn four_trailing_bits_that_are_not_zero_are_malformed() {
     }
 }
 
-/// Line 15, `envelope` while there is no room for a tag, `cipher` from there on.
+/// Bad input 15, `wire/envelope` while there is no room for a tag, `wire/cipher` from there on.
 #[test]
 fn cut_at_every_byte() {
     let envelope = good_envelope();
@@ -85,7 +85,7 @@ fn cut_at_every_byte() {
     }
 }
 
-/// Line 15, `envelope` or `cipher`: cut inside a byte, too.
+/// Bad input 15, `wire/envelope` or `wire/cipher`: cut inside a byte, too.
 #[test]
 fn cut_at_every_character() {
     let value = good_value();
@@ -95,7 +95,7 @@ fn cut_at_every_character() {
     }
 }
 
-/// Line 16, `envelope`, `key_ring` or `cipher`, by where the bit stands.
+/// Bad input 16, `wire/envelope`, `keys/ring` or `wire/cipher`, by where the bit stands.
 #[test]
 fn every_single_bit_flipped() {
     let envelope = good_envelope();
@@ -112,7 +112,7 @@ fn every_single_bit_flipped() {
     }
 }
 
-/// Line 16, `envelope`, `key_ring` or `cipher`: in the text, too.
+/// Bad input 16, `wire/envelope`, `keys/ring` or `wire/cipher`: in the text, too.
 #[test]
 fn every_single_character_changed() {
     let value = good_value();
@@ -124,7 +124,7 @@ fn every_single_character_changed() {
     }
 }
 
-/// Line 17, `cipher`.
+/// Bad input 17, `wire/cipher`.
 #[test]
 fn bytes_appended_to_the_envelope_are_forged() {
     for appended in [&[0][..], &[0x80, 0], &[0xff; 16]] {
@@ -133,7 +133,7 @@ fn bytes_appended_to_the_envelope_are_forged() {
     }
 }
 
-/// Line 17, `envelope` or `cipher`.
+/// Bad input 17, `wire/envelope` or `wire/cipher`.
 #[test]
 fn characters_appended_to_the_value_are_refused() {
     for appended in ["A", "AA", "AAA", "AAAA", ".", ","] {
@@ -149,7 +149,7 @@ fn of_version(version: u8) -> String {
     to_text(&envelope)
 }
 
-/// Line 18, `envelope`: a newer server can still use it.
+/// Bad input 18, `wire/envelope`: a newer server can still use it.
 #[test]
 fn versions_2_to_15_are_kept() {
     for version in 2..=15 {
@@ -157,7 +157,7 @@ fn versions_2_to_15_are_kept() {
     }
 }
 
-/// Line 18, `envelope`: the three bytes of a foreign cookie must not silence every write.
+/// Bad input 18, `wire/envelope`: the three bytes of a foreign cookie must not silence every write.
 #[test]
 fn less_than_45_bytes_of_a_later_version_are_malformed() {
     assert_cleared(&sessions::<Visit>(), "Ag", Reason::Malformed);
@@ -169,7 +169,7 @@ fn less_than_45_bytes_of_a_later_version_are_malformed() {
     }
 }
 
-/// Line 18, `envelope`.
+/// Bad input 18, `wire/envelope`.
 #[test]
 fn any_other_version_is_malformed() {
     for version in (16..=255).chain([0]) {
@@ -183,7 +183,7 @@ fn under_other_key() -> String {
     other.seal(&plaintext(created(NOW), &visit_bytes(7, "ann")))
 }
 
-/// Line 19, `key_ring`: the key may be still on its way to this server.
+/// Bad input 19, `keys/ring`: the key may be still on its way to this server.
 #[test]
 fn an_unknown_key_id_is_left() {
     assert_left(&sessions(), &under_other_key(), Reason::UnknownKey);
@@ -198,21 +198,21 @@ fn sessions_with_old_key(change: impl Fn(DatedKey) -> DatedKey) -> Sessions<Visi
     Sessions::builder(APP, ring).build().unwrap()
 }
 
-/// Line 20, `key_ring`.
+/// Bad input 20, `keys/ring`.
 #[test]
 fn a_retired_keys_cookie_is_cleared() {
     let sessions = sessions_with_old_key(|old| old.with_open_until(NOW));
     assert_cleared(&sessions, &under_other_key(), Reason::RetiredKey);
 }
 
-/// Line 20, `key_ring`.
+/// Bad input 20, `keys/ring`.
 #[test]
 fn a_revoked_keys_cookie_is_cleared() {
     let sessions = sessions_with_old_key(DatedKey::with_revoked);
     assert_cleared(&sessions, &under_other_key(), Reason::RetiredKey);
 }
 
-/// Line 21, `cipher`.
+/// Bad input 21, `wire/cipher`.
 #[test]
 fn a_key_id_swapped_for_another_of_the_ring_is_forged() {
     let sessions = sessions_with_old_key(|old| old);
@@ -221,7 +221,7 @@ fn a_key_id_swapped_for_another_of_the_ring_is_forged() {
     assert_cleared(&sessions, &to_text(&envelope), Reason::Forged);
 }
 
-/// Line 22, `cipher`.
+/// Bad input 22, `wire/cipher`.
 #[test]
 fn another_cookies_value_under_our_name_is_forged() {
     let other = Second { name: "__Host-basket".to_owned(), ..second() };
@@ -229,7 +229,7 @@ fn another_cookies_value_under_our_name_is_forged() {
     assert_cleared(&sessions::<Visit>(), &value, Reason::Forged);
 }
 
-/// Line 23, `cipher`.
+/// Bad input 23, `wire/cipher`.
 #[test]
 fn another_applications_value_under_the_same_key_is_forged() {
     let other = Second { app: "shop/reset".to_owned(), ..second() };
@@ -237,7 +237,7 @@ fn another_applications_value_under_the_same_key_is_forged() {
     assert_cleared(&sessions::<Visit>(), &value, Reason::Forged);
 }
 
-/// Line 24, `envelope`: standard base64, here with padding at the end.
+/// Bad input 24, `wire/envelope`: standard base64, here with padding at the end.
 #[test]
 fn a_private_jars_cookie_is_malformed() {
     let mut jar = CookieJar::new();
@@ -246,7 +246,7 @@ fn a_private_jars_cookie_is_malformed() {
     assert_cleared(&sessions::<Visit>(), value, Reason::Malformed);
 }
 
-/// Line 24, `envelope`: dots between the parts (RFC 7516, Appendix A.1, shortened).
+/// Bad input 24, `wire/envelope`: dots between the parts (RFC 7516, Appendix A.1, shortened).
 #[test]
 fn a_jwe_is_malformed() {
     let value = "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.OKOawDo13gRp2ojaHV7LFpZcgV7T6DVZ.\
@@ -255,8 +255,8 @@ fn a_jwe_is_malformed() {
     assert_cleared(&sessions::<Visit>(), value, Reason::Malformed);
 }
 
-/// Line 24, `envelope`: base64url, but version 0x80 (the specification's own example, without its
-/// padding).
+/// Bad input 24, `wire/envelope`: base64url, but version 0x80 (the specification's own example,
+/// without its padding).
 #[test]
 fn a_fernet_token_is_malformed() {
     let value = "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64j\
@@ -264,7 +264,7 @@ fn a_fernet_token_is_malformed() {
     assert_cleared(&sessions::<Visit>(), value, Reason::Malformed);
 }
 
-/// Line 24, `envelope`: asterisks between the parts.
+/// Bad input 24, `wire/envelope`: asterisks between the parts.
 #[test]
 fn an_iron_seal_is_malformed() {
     let value = "Fe26.2**0cdd607945dd1dffb7da0b0bf5f1a7daa6218cbae14cac51dcbd91fb077aeb5b*aOZLCKLhCt0D5IU1\
@@ -273,7 +273,7 @@ fn an_iron_seal_is_malformed() {
     assert_cleared(&sessions::<Visit>(), value, Reason::Malformed);
 }
 
-/// Line 24, `envelope`: standard base64, percent-encoded, with dashes between the parts.
+/// Bad input 24, `wire/envelope`: standard base64, percent-encoded, with dashes between the parts.
 #[test]
 fn a_rails_session_is_malformed() {
     let value =
@@ -281,13 +281,13 @@ fn a_rails_session_is_malformed() {
     assert_cleared(&sessions::<Visit>(), value, Reason::Malformed);
 }
 
-/// Line 25, `pipeline`.
+/// Bad input 25, `wire/codec`.
 #[test]
 fn a_value_past_4_kb_is_cleared_as_too_long() {
     assert_cleared(&sessions::<Visit>(), &"A".repeat(LIMIT), Reason::TooLong);
 }
 
-/// Line 25, `pipeline`.
+/// Bad input 25, `wire/codec`.
 #[test]
 fn a_value_past_4_kb_is_refused_before_any_decoding() {
     let sessions = sessions::<Visit>();

@@ -1,6 +1,7 @@
-//! Lines 45, 47, 48 and 51: keys, clocks and panics.
+//! Bad inputs 45, 47, 48 and 51: keys, clocks and panics.
 
-use crate::common::*;
+use crate::support::fixtures::*;
+use crate::support::second::Stamps;
 use crate::{assert_kept, assert_left, opens_at};
 use http::HeaderMap;
 use sealed_session::{DatedKey, EncodeError, Key, KeyError, KeyRing, Origin, Reason, Saved};
@@ -8,7 +9,7 @@ use sealed_session::{Session, Sessions};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use time::{Duration, OffsetDateTime};
 
-/// Line 45, `key_ring`.
+/// Bad input 45, `keys/ring`.
 #[test]
 fn two_keys_of_one_id_are_refused() {
     let error = ring().with_retired(key(KEY)).unwrap_err();
@@ -19,13 +20,13 @@ fn two_keys_of_one_id_are_refused() {
     );
 }
 
-/// Line 45, `key`.
+/// Bad input 45, `keys/key`.
 #[test]
 fn an_all_equal_key_is_refused() {
     assert_eq!(Key::from_bytes([0x5a; 32]).unwrap_err(), KeyError::AllEqual);
 }
 
-/// Line 45, `key`.
+/// Bad input 45, `keys/key`.
 #[test]
 fn a_key_of_31_bytes_is_refused() {
     let error = Key::try_from(&KEY[..31]).unwrap_err();
@@ -38,13 +39,13 @@ fn sessions_before_the_first_key() -> Sessions<Visit> {
     Sessions::builder(APP, KeyRing::schedule([tomorrow]).unwrap()).build().unwrap()
 }
 
-/// Line 47, `key_ring`.
+/// Bad input 47, `keys/ring`.
 #[test]
 fn without_an_active_key_opening_works() {
     assert!(opens_at(&sessions_before_the_first_key(), &good_value(), NOW));
 }
 
-/// Line 47, `key_ring`.
+/// Bad input 47, `keys/ring`.
 #[test]
 fn without_an_active_key_sealing_is_an_error() {
     let session = Session::new_at(visit(7, "ann"), NOW);
@@ -52,7 +53,7 @@ fn without_an_active_key_sealing_is_an_error() {
     assert!(matches!(error, EncodeError::NoSealingKey), "{error}");
 }
 
-/// Line 47, `sessions`.
+/// Bad input 47, `steps/load`.
 #[test]
 fn without_an_active_key_saving_leaves_the_response_untouched() {
     let sessions = sessions_before_the_first_key();
@@ -66,14 +67,14 @@ fn without_an_active_key_saving_leaves_the_response_untouched() {
 
 const HOUR: Duration = Duration::HOUR;
 
-/// Line 48, `timeouts`: the clock was an hour ahead and now is right.
+/// Bad input 48, `rules/timeouts`: the clock was an hour ahead and now is right.
 #[test]
 fn after_a_step_back_the_sessions_of_the_hour_ahead_are_kept() {
     let value = sealed(created(NOW + HOUR), &visit_bytes(7, "ann"));
     assert_kept(&sessions(), &value, Reason::NotYetValid);
 }
 
-/// Line 48, `timeouts`: the clock was an hour behind and now is right.
+/// Bad input 48, `rules/timeouts`: the clock was an hour behind and now is right.
 #[test]
 fn after_a_step_ahead_the_sessions_of_the_hour_behind_are_left() {
     let value = sealed(created(NOW - HOUR), &visit_bytes(7, "ann"));
@@ -91,7 +92,7 @@ fn load_then_save(load: OffsetDateTime, save: OffsetDateTime) -> (Saved, HeaderM
     (saved, response)
 }
 
-/// Line 48, `timeouts`: no longer life than the policy's, and no removal.
+/// Bad input 48, `rules/timeouts`: no longer life than the policy's, and no removal.
 #[test]
 fn a_step_back_between_load_and_save_does_not_lengthen_a_session() {
     let (saved, response) = load_then_save(NOW, NOW - HOUR);
@@ -99,7 +100,7 @@ fn a_step_back_between_load_and_save_does_not_lengthen_a_session() {
     assert_eq!(set_cookie(&response).max_age(), Some(IDLE));
 }
 
-/// Line 48, `timeouts`: used just now, whatever the clock says.
+/// Bad input 48, `rules/timeouts`: used just now, whatever the clock says.
 #[test]
 fn a_step_ahead_between_load_and_save_ends_no_session() {
     let (saved, response) = load_then_save(NOW, NOW + HOUR);
@@ -107,7 +108,8 @@ fn a_step_ahead_between_load_and_save_ends_no_session() {
     assert_eq!(set_cookie(&response).max_age(), Some(IDLE));
 }
 
-/// Line 48, `timeouts`: a machine without a battery; every cookie of the world is from its future.
+/// Bad input 48, `rules/timeouts`: a machine without a battery; every cookie of the world is from
+/// its future.
 #[test]
 fn at_1970_the_sessions_of_today_are_kept() {
     let (sessions, start) = (sessions::<Visit>(), OffsetDateTime::UNIX_EPOCH);
@@ -119,7 +121,7 @@ fn at_1970_the_sessions_of_today_are_kept() {
     assert!(set_cookies(&response).is_empty());
 }
 
-/// Line 48, `timeouts`.
+/// Bad input 48, `rules/timeouts`.
 #[test]
 fn a_session_made_at_1970_has_timed_out_once_the_clock_is_right() {
     let (sessions, start) = (sessions::<Visit>(), OffsetDateTime::UNIX_EPOCH);
@@ -128,7 +130,7 @@ fn a_session_made_at_1970_has_timed_out_once_the_clock_is_right() {
     assert_left(&sessions, &value, Reason::AbsoluteTimeout);
 }
 
-/// Line 48, `instant`: a clock before 1970 stands at 1970.
+/// Bad input 48, `timestamp`: a clock before 1970 stands at 1970.
 #[test]
 fn a_clock_before_1970_stands_at_1970() {
     let before = OffsetDateTime::UNIX_EPOCH - Duration::days(365);
@@ -136,13 +138,14 @@ fn a_clock_before_1970_stands_at_1970() {
     assert_eq!(session.created_at(), OffsetDateTime::UNIX_EPOCH);
 }
 
-/// Line 48, `timeouts`: by whatever the clock reads, and whenever the session was made and renewed.
+/// Bad input 48, `rules/timeouts`: by whatever the clock reads, and whenever the session was made
+/// and renewed.
 #[test]
 fn no_clock_accepts_a_session_past_its_deadlines() {
     let mut accepted = 0;
     for age in (0..600).step_by(7) {
         for renewed in (0..=age * 60).step_by(1000) {
-            let stamps = crate::second::Stamps {
+            let stamps = Stamps {
                 renewed: renewed.try_into().unwrap(),
                 ..created(NOW - Duration::minutes(age))
             };
@@ -169,7 +172,7 @@ fn assert_served_after_a_panic(sessions: &Sessions<Visit>, panics: &str) {
     assert_eq!(*session, visit(7, "ann"));
 }
 
-/// Line 51, `pipeline`: nothing is locked meanwhile.
+/// Bad input 51, `wire/codec`: nothing is locked meanwhile.
 #[test]
 fn after_a_panic_inside_revoked_the_next_request_is_served() {
     let sessions = builder()
@@ -182,7 +185,7 @@ fn after_a_panic_inside_revoked_the_next_request_is_served() {
     assert_served_after_a_panic(&sessions, &sealed(created(NOW), &visit_bytes(13, "ann")));
 }
 
-/// Line 51, `pipeline`.
+/// Bad input 51, `wire/codec`.
 #[test]
 fn after_a_panic_inside_an_upgrade_the_next_request_is_served() {
     let sessions = builder()
@@ -191,6 +194,6 @@ fn after_a_panic_inside_an_upgrade_the_next_request_is_served() {
         .upgrade(1, |_: ()| panic!("who wrote this?"))
         .build()
         .unwrap();
-    let stamps = crate::second::Stamps { schema: 1, ..created(NOW) };
+    let stamps = Stamps { schema: 1, ..created(NOW) };
     assert_served_after_a_panic(&sessions, &sealed(stamps, &[]));
 }

@@ -1,8 +1,8 @@
-//! Lines 1 to 10: what can be wrong with the `Cookie` header. Stopped by the layer `request`, or,
-//! where a value was found, by `envelope`.
+//! Bad inputs 1 to 10: what can be wrong with the `Cookie` header. Stopped by
+//! `headers/cookie`, or by `wire/envelope` if a value was found.
 
-use crate::common::*;
-use crate::second::{Second, Stamps, plaintext, to_bytes, to_text};
+use crate::support::fixtures::*;
+use crate::support::second::{Second, Stamps, plaintext, to_bytes, to_text};
 use crate::{assert_miss, assert_nothing_set, save};
 use http::HeaderMap;
 use sealed_session::{Origin, Reason, Saved};
@@ -35,21 +35,21 @@ fn memory(headers: &HeaderMap) -> u64 {
     allocation_counter::measure(|| drop(sessions.load_at(headers, NOW))).bytes_max
 }
 
-/// Line 1, `request`.
+/// Bad input 1, `headers/cookie`.
 #[test]
 fn of_a_megabyte_of_cookies_the_bytes_past_the_cap_are_unread() {
     let filler = format!("a={}", "x".repeat(1_000_000));
     assert_eq!(origin(&request([format!("{filler}; {}", pair(&good_value()))])), Origin::New);
 }
 
-/// Line 1, `request`.
+/// Bad input 1, `headers/cookie`.
 #[test]
 fn a_megabyte_of_cookies_behind_ours_does_not_hide_it() {
     let filler = format!("a={}", "x".repeat(1_000_000));
     assert_hit(&request([format!("{}; {filler}", pair(&good_value()))]));
 }
 
-/// Line 1, `request`: the cap is for all headers together.
+/// Bad input 1, `headers/cookie`: the cap is for all headers together.
 #[test]
 fn a_megabyte_in_many_headers_is_no_way_around_the_cap() {
     let filler = format!("a={}", "x".repeat(1_000));
@@ -58,8 +58,8 @@ fn a_megabyte_in_many_headers_is_no_way_around_the_cap() {
     assert_eq!(origin(&request(headers)), Origin::New);
 }
 
-/// Line 1, `request`: half a value must not pass for a whole one, which would be cleared as
-/// `Malformed`.
+/// Bad input 1, `headers/cookie`: half a value must not pass for a whole one, which would be
+/// cleared as `Malformed`.
 #[test]
 fn a_value_that_the_cap_cuts_is_none() {
     let ours = pair(&good_value());
@@ -67,13 +67,13 @@ fn a_value_that_the_cap_cuts_is_none() {
     assert_eq!(origin(&request([format!("a={filler}; {ours}")])), Origin::New);
 }
 
-/// Line 2, `request`.
+/// Bad input 2, `headers/cookie`.
 #[test]
 fn ten_thousand_neighbours_do_not_hide_ours() {
     assert_hit(&request([format!("{}{}", "a=1; ".repeat(10_000), pair(&good_value()))]));
 }
 
-/// Line 2, `request`.
+/// Bad input 2, `headers/cookie`.
 #[test]
 fn ten_thousand_neighbours_take_no_memory() {
     let with_neighbours =
@@ -81,21 +81,21 @@ fn ten_thousand_neighbours_take_no_memory() {
     assert_eq!(memory(&with_neighbours(10_000)), memory(&with_neighbours(1)));
 }
 
-/// Line 2, `envelope`: each is refused before the next is looked at.
+/// Bad input 2, `wire/envelope`: each is refused before the next is looked at.
 #[test]
 fn ten_thousand_cookies_of_our_name_take_no_more_memory_than_one() {
     let with_junk = |count| request([format!("{}; ", pair("AAAA")).repeat(count)]);
     assert_eq!(memory(&with_junk(10_000)), memory(&with_junk(1)));
 }
 
-/// Line 3, `request`.
+/// Bad input 3, `headers/cookie`.
 #[test]
 fn a_neighbour_that_is_not_utf_8_is_skipped() {
     let ours = pair(&good_value()).into_bytes();
     assert_hit(&request([[b"a=\xff\xfe; \xc3=b; ", &ours[..], b"; c=\x80"].concat()]));
 }
 
-/// Line 4, `request` (RFC 9113 §8.2.3).
+/// Bad input 4, `headers/cookie` (RFC 9113 §8.2.3).
 #[test]
 fn several_headers_are_read_like_one_that_joins_them() {
     let pairs = ["a=1".to_owned(), pair(&forged_value()), pair(&good_value()), "b=2".to_owned()];
@@ -103,19 +103,19 @@ fn several_headers_are_read_like_one_that_joins_them() {
     assert_hit(&request([pairs.join("; ")]));
 }
 
-/// Line 5, `cipher`.
+/// Bad input 5, `wire/cipher`.
 #[test]
 fn an_attackers_cookie_before_ours_does_not_hide_it() {
     assert_hit(&request([pair(&forged_value()), pair(&good_value())]));
 }
 
-/// Line 5, `cipher`.
+/// Bad input 5, `wire/cipher`.
 #[test]
 fn an_attackers_cookie_behind_ours_does_not_hide_it() {
     assert_hit(&request([pair(&good_value()), pair(&forged_value())]));
 }
 
-/// Line 5, `sessions`: the older renewal is what another tab had.
+/// Bad input 5, `steps/load`: the older renewal is what another tab had.
 #[test]
 fn of_one_id_twice_the_later_renewal_wins() {
     let earlier = sealed(created(NOW - SECOND * 20), &visit_bytes(6, "ann"));
@@ -125,7 +125,7 @@ fn of_one_id_twice_the_later_renewal_wins() {
     assert_hit(&request([pair(&later), pair(&earlier)]));
 }
 
-/// Line 5, `sessions`: removing one could leave the attacker's.
+/// Bad input 5, `steps/load`: removing one could leave the attacker's.
 #[test]
 fn two_ids_are_ambiguous_and_nothing_is_removed() {
     let planted = sealed(created(NOW - SECOND), &visit_bytes(1, "mallory"));
@@ -135,14 +135,14 @@ fn two_ids_are_ambiguous_and_nothing_is_removed() {
     assert_nothing_set(save(&sessions(), session));
 }
 
-/// Line 5, `sessions`: removing one could leave the other.
+/// Bad input 5, `steps/load`: removing one could leave the other.
 #[test]
 fn of_two_bad_cookies_of_our_name_none_is_removed() {
     let headers = request([pair(&forged_value()), pair("junk")]);
     assert_nothing_set(save(&sessions(), sessions::<Visit>().load_at(&headers, NOW)));
 }
 
-/// Line 5, `envelope`: junk is refused before the cipher, so it does not count.
+/// Bad input 5, `wire/envelope`: junk is refused before the cipher, so it does not count.
 #[test]
 fn twenty_junk_values_before_ours_do_not_hide_it() {
     let mut headers = vec![pair("junk"); 20];
@@ -150,7 +150,7 @@ fn twenty_junk_values_before_ours_do_not_hide_it() {
     assert_hit(&request(headers));
 }
 
-/// Line 5, `load`.
+/// Bad input 5, `steps/load`.
 #[test]
 fn the_sixteenth_whose_key_opens_is_still_opened() {
     let mut headers = vec![pair(&forged_value()); 15];
@@ -158,7 +158,7 @@ fn the_sixteenth_whose_key_opens_is_still_opened() {
     assert_hit(&request(headers));
 }
 
-/// Line 5, `load`: the visitor's own could be the one that was not looked at.
+/// Bad input 5, `steps/load`: the visitor's own could be the one that was not looked at.
 #[test]
 fn of_seventeen_whose_key_opens_none_counts_wherever_the_good_one_stands() {
     for place in [0, 8, 15, 16] {
@@ -169,7 +169,7 @@ fn of_seventeen_whose_key_opens_none_counts_wherever_the_good_one_stands() {
     }
 }
 
-/// Line 5, `load`: an attacker's valid one before the visitor's own does not win.
+/// Bad input 5, `steps/load`: an attacker's valid one before the visitor's own does not win.
 #[test]
 fn an_attackers_session_among_too_many_is_not_the_visitors() {
     let planted = sealed(created(NOW - SECOND), &visit_bytes(1, "mallory"));
@@ -180,7 +180,7 @@ fn an_attackers_session_among_too_many_is_not_the_visitors() {
     assert_eq!(*session, Visit::default());
 }
 
-/// Line 5, `decide`: forged ones do not get the visitor's cookie overwritten.
+/// Bad input 5, `steps/decide`: forged ones do not get the visitor's cookie overwritten.
 #[test]
 fn of_too_many_nothing_is_overwritten_but_by_a_reset() {
     let headers = request(vec![pair(&forged_value()); 17]);
@@ -194,7 +194,7 @@ fn of_too_many_nothing_is_overwritten_but_by_a_reset() {
     assert_eq!(save(&sessions(), session).0, Saved::Written);
 }
 
-/// Line 5, `load`: a key of another ring costs no cipher, so it does not count.
+/// Bad input 5, `steps/load`: a key of another ring costs no cipher, so it does not count.
 #[test]
 fn values_of_unknown_keys_do_not_count() {
     let other = Second { key: OTHER_KEY, ..second() };
@@ -204,7 +204,7 @@ fn values_of_unknown_keys_do_not_count() {
     assert_hit(&request(headers));
 }
 
-/// Line 6, `request`.
+/// Bad input 6, `headers/cookie`.
 #[test]
 fn our_name_in_another_case_is_another_cookie() {
     for name in ["__HOST-session", "__host-session", "__Host-Session"] {
@@ -212,20 +212,20 @@ fn our_name_in_another_case_is_another_cookie() {
     }
 }
 
-/// Line 7, `envelope`: quotes are value (RFC 6265bis §4.1.1).
+/// Bad input 7, `wire/envelope`: quotes are value (RFC 6265bis §4.1.1).
 #[test]
 fn a_value_in_double_quotes_is_malformed() {
     assert_miss(&sessions::<Visit>(), &format!("\"{}\"", good_value()), Reason::Malformed);
 }
 
-/// Line 8, `envelope`: nothing decodes.
+/// Bad input 8, `wire/envelope`: nothing decodes.
 #[test]
 fn a_percent_encoded_value_is_malformed() {
     let encoded = good_value().replacen('A', "%41", 1);
     assert_miss(&sessions::<Visit>(), &encoded, Reason::Malformed);
 }
 
-/// Line 9, `request`.
+/// Bad input 9, `headers/cookie`.
 #[test]
 fn nameless_cookies_and_stray_semicolons_are_skipped() {
     for neighbour in ["=v", ";;;", "a", "=", "; ; "] {
@@ -233,7 +233,8 @@ fn nameless_cookies_and_stray_semicolons_are_skipped() {
     }
 }
 
-/// Line 10, `envelope`. No `HeaderMap` holds control bytes, but `decode` may be given any text.
+/// Bad input 10, `wire/envelope`. No `HeaderMap` holds control bytes, but `decode` may be given any
+/// text.
 #[test]
 fn control_bytes_inside_the_value_are_malformed() {
     for control in ['\0', '\x01', '\t', '\n', '\r', '\x1f', '\x7f'] {
@@ -243,7 +244,7 @@ fn control_bytes_inside_the_value_are_malformed() {
     }
 }
 
-/// Line 10, `envelope`.
+/// Bad input 10, `wire/envelope`.
 #[test]
 fn spaces_around_or_inside_the_value_are_malformed() {
     let value = good_value();
@@ -254,7 +255,7 @@ fn spaces_around_or_inside_the_value_are_malformed() {
     }
 }
 
-/// Line 10, `envelope`.
+/// Bad input 10, `wire/envelope`.
 #[test]
 fn bytes_that_are_not_utf_8_inside_the_value_are_malformed() {
     let headers = request([[NAME.as_bytes(), b"=AT\xff\xfeAA"].concat()]);

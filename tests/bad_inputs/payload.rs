@@ -1,8 +1,8 @@
-//! Lines 26 to 35: authentic payloads that are wrong, as a bug or another program with the key
+//! Bad inputs 26 to 35: authentic payloads that are wrong, as a bug or another program with the key
 //! would make them. The second implementation seals them.
 
-use crate::common::*;
-use crate::second::{Stamps, pad, plaintext, varint};
+use crate::support::fixtures::*;
+use crate::support::second::{Stamps, pad, plaintext, varint};
 use crate::{assert_cleared, assert_kept, assert_left, opens_at};
 use sealed_session::{Reason, Session, Sessions};
 use serde::de::Deserializer;
@@ -18,7 +18,7 @@ fn value_with(stamps: Stamps) -> String {
     sealed(stamps, &visit_bytes(7, "ann"))
 }
 
-/// Line 26, `timeouts`: the browser drops it by itself, so no removal is sent.
+/// Bad input 26, `rules/timeouts`: the browser drops it by itself, so no removal is sent.
 #[test]
 fn an_idle_deadline_passed_by_one_second() {
     let in_time = value_with(created(NOW - IDLE + SECOND));
@@ -32,7 +32,7 @@ fn in_use_since(age: Duration) -> Stamps {
     Stamps { renewed: age_in_seconds - 1, ..created(NOW - age) }
 }
 
-/// Line 26, `timeouts`.
+/// Bad input 26, `rules/timeouts`.
 #[test]
 fn an_absolute_deadline_passed_by_one_second() {
     assert!(opens_at(&sessions(), &value_with(in_use_since(ABSOLUTE - SECOND)), NOW));
@@ -40,7 +40,7 @@ fn an_absolute_deadline_passed_by_one_second() {
     assert_left(&sessions(), &ended, Reason::AbsoluteTimeout);
 }
 
-/// Line 26, `timeouts`.
+/// Bad input 26, `rules/timeouts`.
 #[test]
 fn an_idle_timeout_of_its_own_past_the_longest_is_cut() {
     let stamps = created(NOW - IDLE - SECOND);
@@ -48,7 +48,7 @@ fn an_idle_timeout_of_its_own_past_the_longest_is_cut() {
     assert_left(&sessions(), &value, Reason::IdleTimeout);
 }
 
-/// Line 26, `timeouts`.
+/// Bad input 26, `rules/timeouts`.
 #[test]
 fn an_absolute_timeout_of_its_own_past_the_longest_is_cut() {
     let stamps = in_use_since(ABSOLUTE + SECOND);
@@ -56,20 +56,21 @@ fn an_absolute_timeout_of_its_own_past_the_longest_is_cut() {
     assert_left(&sessions(), &value, Reason::AbsoluteTimeout);
 }
 
-/// Line 27, `timeouts`: a server with a right clock can still use it.
+/// Bad input 27, `rules/timeouts`: a server with a right clock can still use it.
 #[test]
 fn created_61_seconds_ahead_is_kept() {
     assert_kept(&sessions(), &value_with(created(NOW + SECOND * 61)), Reason::NotYetValid);
 }
 
-/// Line 27, `timeouts`.
+/// Bad input 27, `rules/timeouts`.
 #[test]
 fn renewed_61_seconds_ahead_is_kept() {
     let stamps = Stamps { renewed: 71, ..created(NOW - SECOND * 10) };
     assert_kept(&sessions(), &value_with(stamps), Reason::NotYetValid);
 }
 
-/// Line 27, `timeouts`: a peer's clock may run ahead, but that does not lengthen a session.
+/// Bad input 27, `rules/timeouts`: a peer's clock may run ahead, but that does not lengthen a
+/// session.
 #[test]
 fn created_59_seconds_ahead_counts_as_now() {
     let value = value_with(created(NOW + SECOND * 59));
@@ -78,7 +79,7 @@ fn created_59_seconds_ahead_counts_as_now() {
     assert_eq!(session.absolute_deadline(), NOW + ABSOLUTE);
 }
 
-/// Line 27, `timeouts`.
+/// Bad input 27, `rules/timeouts`.
 #[test]
 fn renewed_59_seconds_ahead_counts_as_now() {
     let value = value_with(Stamps { renewed: 69, ..created(NOW - SECOND * 10) });
@@ -86,7 +87,7 @@ fn renewed_59_seconds_ahead_counts_as_now() {
     assert_eq!(session.idle_deadline(), NOW + IDLE);
 }
 
-/// Line 27, `payload`.
+/// Bad input 27, `wire/plaintext`.
 #[test]
 fn an_id_of_another_uuid_version() {
     for version in (0..16).filter(|version| *version != 7) {
@@ -96,7 +97,7 @@ fn an_id_of_another_uuid_version() {
     }
 }
 
-/// Line 27, `payload`.
+/// Bad input 27, `wire/plaintext`.
 #[test]
 fn an_id_of_another_uuid_variant() {
     for variant in [0b00, 0b01, 0b11] {
@@ -108,20 +109,20 @@ fn an_id_of_another_uuid_variant() {
 
 const MAX_TIME: u64 = (1 << 48) - 1;
 
-/// Line 28, `timeouts`: checked arithmetic, as in all of the next.
+/// Bad input 28, `rules/timeouts`: checked arithmetic, as in all of the next.
 #[test]
 fn renewed_with_the_largest_number_is_ahead() {
     let stamps = Stamps { renewed: u32::MAX, ..created(NOW) };
     assert_kept(&sessions(), &value_with(stamps), Reason::NotYetValid);
 }
 
-/// Line 28, `timeouts`.
+/// Bad input 28, `rules/timeouts`.
 #[test]
 fn an_id_with_the_largest_time_is_ahead() {
     assert_kept(&sessions(), &value_with(Stamps::created(MAX_TIME)), Reason::NotYetValid);
 }
 
-/// Line 28, `timeouts`.
+/// Bad input 28, `rules/timeouts`.
 #[test]
 fn everything_at_its_largest_is_ahead() {
     let stamps = Stamps {
@@ -132,7 +133,8 @@ fn everything_at_its_largest_is_ahead() {
     assert_kept(&sessions(), &value_with(stamps), Reason::NotYetValid);
 }
 
-/// Line 28, `timeouts`: the last moment of the calendar is still before the largest time of an id.
+/// Bad input 28, `rules/timeouts`: the last moment of the calendar is still before the largest time
+/// of an id.
 #[test]
 fn everything_at_its_largest_is_ahead_even_at_the_end_of_the_calendar() {
     let stamps = Stamps { renewed: u32::MAX, ..Stamps::created(MAX_TIME) };
@@ -141,14 +143,14 @@ fn everything_at_its_largest_is_ahead_even_at_the_end_of_the_calendar() {
     assert_eq!(error.reason(), Reason::NotYetValid);
 }
 
-/// Line 28, `timeouts`.
+/// Bad input 28, `rules/timeouts`.
 #[test]
 fn timeouts_of_zero_have_passed_at_once() {
     let value = value_with(Stamps { timeouts: Some((0, 0)), ..created(NOW) });
     assert_left(&sessions(), &value, Reason::AbsoluteTimeout);
 }
 
-/// Line 28, `timeouts`.
+/// Bad input 28, `rules/timeouts`.
 #[test]
 fn the_largest_timeouts_are_counted_out_where_they_are_allowed() {
     let longest = Duration::seconds(u32::MAX.into());
@@ -171,19 +173,20 @@ where
     assert!(work.bytes_max < 10_000, "{work:?}");
 }
 
-/// Line 29, `payload`, by postcard: more bytes than are left.
+/// Bad input 29, `wire/plaintext`, by postcard: more bytes than are left.
 #[test]
 fn a_string_that_claims_2_to_the_60_bytes() {
     assert_claim_costs_nothing::<String>();
 }
 
-/// Line 29, `payload`, by postcard: nothing is reserved for more elements than bytes are left.
+/// Bad input 29, `wire/plaintext`, by postcard: nothing is reserved for more elements than bytes
+/// are left.
 #[test]
 fn a_list_that_claims_2_to_the_60_elements() {
     assert_claim_costs_nothing::<Vec<[u64; 4]>>();
 }
 
-/// Line 29, `payload`: as for a list.
+/// Bad input 29, `wire/plaintext`: as for a list.
 #[test]
 fn a_map_that_claims_2_to_the_60_entries() {
     assert_claim_costs_nothing::<BTreeMap<u16, String>>();
@@ -219,27 +222,27 @@ struct Record {
     number: u8,
 }
 
-/// Line 30, `bounds`: the limit on elements is for those that take up no byte; what fits a cookie
-/// is read.
+/// Bad input 30, `wire/limits`: the limit on elements is for those that take up no byte; what fits
+/// a cookie is read.
 #[test]
 fn a_cookie_full_of_small_records_is_not_too_much() {
     assert_not_too_much(vec![Record { number: 7 }; 2900]);
 }
 
-/// Line 30, `bounds`.
+/// Bad input 30, `wire/limits`.
 #[test]
 fn a_cookie_full_of_pairs_is_not_too_much() {
     assert_not_too_much(vec![(1_u8, 2_u8); 1450]);
 }
 
-/// Line 30, `bounds`.
+/// Bad input 30, `wire/limits`.
 #[test]
 fn a_cookie_full_of_short_lists_is_not_too_much() {
     assert_not_too_much(vec![Vec::<u8>::new(); 2900]);
 }
 
-/// Line 30, `bounds`: such elements never run out, so they are counted; no clock is needed to see
-/// that the work is bounded.
+/// Bad input 30, `wire/limits`: such elements never run out, so they are counted; no clock is
+/// needed to see that the work is bounded.
 #[test]
 fn a_list_of_2_to_the_60_elements_that_take_up_no_byte() {
     let value = sealed(created(NOW), &varint(1 << 60));
@@ -256,46 +259,46 @@ fn good_body() -> Vec<u8> {
     [created(NOW).to_bytes(), visit_bytes(7, "ann")].concat()
 }
 
-/// Line 31, `payload`: postcard alone would ignore them.
+/// Bad input 31, `wire/plaintext`: postcard alone would ignore them.
 #[test]
 fn bytes_behind_the_data() {
     let value = second().seal(&pad([&good_body()[..], &[0]].concat(), 16));
     assert_cleared(&sessions::<Visit>(), &value, Reason::InvalidPayload);
 }
 
-/// Line 31, `payload`.
+/// Bad input 31, `wire/plaintext`.
 #[test]
 fn no_marker_before_the_zeros() {
     let value = sealed_plaintext(&[&good_body(), &[0; 7]]);
     assert_cleared(&sessions::<Visit>(), &value, Reason::InvalidPayload);
 }
 
-/// Line 31, `payload`.
+/// Bad input 31, `wire/plaintext`.
 #[test]
 fn another_byte_where_the_marker_stands() {
     let value = sealed_plaintext(&[&good_body(), &[0x81], &[0; 6]]);
     assert_cleared(&sessions::<Visit>(), &value, Reason::InvalidPayload);
 }
 
-/// Line 31, `payload`.
+/// Bad input 31, `wire/plaintext`.
 #[test]
 fn zeros_behind_the_data_and_no_marker_at_all() {
     assert_cleared(&sessions::<Visit>(), &sealed_plaintext(&[&[0; 32]]), Reason::InvalidPayload);
 }
 
-/// Line 31, `payload`.
+/// Bad input 31, `wire/plaintext`.
 #[test]
 fn an_empty_plaintext() {
     assert_cleared(&sessions::<Visit>(), &sealed_plaintext(&[]), Reason::InvalidPayload);
 }
 
-/// Line 31, `payload`.
+/// Bad input 31, `wire/plaintext`.
 #[test]
 fn the_marker_alone() {
     assert_cleared(&sessions::<Visit>(), &sealed_plaintext(&[&[0x80]]), Reason::InvalidPayload);
 }
 
-/// Line 31, `payload`.
+/// Bad input 31, `wire/plaintext`.
 #[test]
 fn stamps_cut_at_every_byte() {
     let stamps = Stamps { renewed: 300, timeouts: Some((600, 6000)), ..created(NOW) }.to_bytes();
@@ -305,14 +308,14 @@ fn stamps_cut_at_every_byte() {
     }
 }
 
-/// Line 31, `payload`.
+/// Bad input 31, `wire/plaintext`.
 #[test]
 fn more_than_255_zeros() {
     let value = sealed_plaintext(&[&good_body(), &[0x80], &[0; 256]]);
     assert_cleared(&sessions::<Visit>(), &value, Reason::InvalidPayload);
 }
 
-/// Line 31, `payload`: a `None` is a zero, and so is the padding.
+/// Bad input 31, `wire/plaintext`: a `None` is a zero, and so is the padding.
 #[test]
 fn a_missing_last_field_is_not_completed_from_the_padding() {
     let page_views = [7];
@@ -320,8 +323,8 @@ fn a_missing_last_field_is_not_completed_from_the_padding() {
     assert_cleared(&sessions::<Visit>(), &value, Reason::InvalidPayload);
 }
 
-/// Line 32, `payload`: postcard decodes them, and to the same session; nothing is written because
-/// of it.
+/// Bad input 32, `wire/plaintext`: postcard decodes them, and to the same session; nothing is
+/// written because of it.
 #[test]
 fn an_overlong_varint_in_the_data_means_the_same() {
     let overlong = [&[0x87, 0x80, 0x00][..], &visit_bytes(7, "ann")[1..]].concat();
@@ -331,7 +334,7 @@ fn an_overlong_varint_in_the_data_means_the_same() {
     crate::assert_nothing_set(crate::save(&sessions(), session));
 }
 
-/// Line 32, `payload`.
+/// Bad input 32, `wire/plaintext`.
 #[test]
 fn an_overlong_varint_in_the_stamps_means_the_same() {
     let id = created(NOW).id;
@@ -342,21 +345,21 @@ fn an_overlong_varint_in_the_stamps_means_the_same() {
     assert_eq!(session.idle_deadline(), NOW + IDLE);
 }
 
-/// Line 32, `payload`.
+/// Bad input 32, `wire/plaintext`.
 #[test]
 fn a_varint_past_32_bits() {
     let past = [&varint(1 << 32)[..], &visit_bytes(7, "ann")[1..]].concat();
     assert_cleared(&sessions::<Visit>(), &sealed(created(NOW), &past), Reason::InvalidPayload);
 }
 
-/// Line 32, `payload`.
+/// Bad input 32, `wire/plaintext`.
 #[test]
 fn a_varint_that_does_not_end() {
     let endless = [&[0x80; 20][..], &visit_bytes(7, "ann")].concat();
     assert_cleared(&sessions::<Visit>(), &sealed(created(NOW), &endless), Reason::InvalidPayload);
 }
 
-/// Line 33, `pipeline`: a newer server can still use it.
+/// Bad input 33, `wire/codec`: a newer server can still use it.
 #[test]
 fn a_newer_schema_is_kept() {
     let sessions: Sessions<Visit> = builder().schema_version(3).build().unwrap();
@@ -364,7 +367,7 @@ fn a_newer_schema_is_kept() {
     assert_kept(&sessions, &value, Reason::NewerSchema);
 }
 
-/// Line 33, `pipeline`.
+/// Bad input 33, `wire/codec`.
 #[test]
 fn an_older_schema_without_an_upgrade_is_cleared() {
     let sessions: Sessions<Visit> =
@@ -373,7 +376,7 @@ fn an_older_schema_without_an_upgrade_is_cleared() {
     assert_cleared(&sessions, &value, Reason::OldSchema);
 }
 
-/// Line 33, `pipeline`: what the upgrade does not understand is no session.
+/// Bad input 33, `wire/codec`: what the upgrade does not understand is no session.
 #[test]
 fn an_older_schema_that_its_upgrade_cannot_read() {
     let sessions: Sessions<Visit> =
@@ -394,19 +397,20 @@ fn nested(levels: usize) -> String {
     sealed(created(NOW), &[&vec![1; levels - 1][..], &[0]].concat())
 }
 
-/// Line 34, `bounds`: 128 levels are read.
+/// Bad input 34, `wire/limits`: 128 levels are read.
 #[test]
 fn nesting_of_128_levels_is_read() {
     assert!(sessions::<Nest>().decode_at(&nested(128), NOW).is_ok());
 }
 
-/// Line 34, `bounds`: nesting deeper than 128 is refused, long before it could exhaust a stack.
+/// Bad input 34, `wire/limits`: nesting deeper than 128 is refused, long before it could exhaust a
+/// stack.
 #[test]
 fn nesting_of_129_levels() {
     assert_cleared(&sessions::<Nest>(), &nested(129), Reason::InvalidPayload);
 }
 
-/// Line 34, `bounds`: on as small a stack as a server might give its threads.
+/// Bad input 34, `wire/limits`: on as small a stack as a server might give its threads.
 #[test]
 fn nesting_as_deep_as_a_cookie_is_long_on_a_small_stack() {
     let decode = || refusal(&sessions::<Nest>(), &nested(2900));
@@ -423,25 +427,25 @@ where
     assert_cleared(&sessions::<T>(), &sealed(created(NOW), data), Reason::InvalidPayload);
 }
 
-/// Line 35, `payload`, by postcard.
+/// Bad input 35, `wire/plaintext`, by postcard.
 #[test]
 fn an_enum_tag_that_no_variant_has() {
     assert_meaningless::<Nest>(&[2]);
 }
 
-/// Line 35, `payload`, by postcard.
+/// Bad input 35, `wire/plaintext`, by postcard.
 #[test]
 fn text_that_is_not_utf_8() {
     assert_meaningless::<String>(&[2, 0xc3, 0x28]);
 }
 
-/// Line 35, `payload`, by postcard.
+/// Bad input 35, `wire/plaintext`, by postcard.
 #[test]
 fn a_bool_of_2() {
     assert_meaningless::<bool>(&[2]);
 }
 
-/// Line 35, `payload`, by postcard.
+/// Bad input 35, `wire/plaintext`, by postcard.
 #[test]
 fn an_option_of_2() {
     assert_meaningless::<Option<u8>>(&[2, 0]);

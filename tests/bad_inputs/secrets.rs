@@ -1,9 +1,8 @@
-//! Line 52: keys and plaintext are absent from `Debug`, errors, panics and logs. Held by `key`,
-//! `session`, `error` and `report`.
+//! Bad input 52: keys and plaintext are absent from `Debug`, errors, panics and logs.
 
-use crate::common::*;
-use crate::log;
-use crate::second::{to_bytes, to_text};
+use crate::support::fixtures::*;
+use crate::support::log;
+use crate::support::second::{to_bytes, to_text};
 use http::HeaderMap;
 use sealed_session::{DatedKey, Key, KeyRing, Session, Sessions};
 use std::fmt::Debug;
@@ -13,6 +12,7 @@ fn opened() -> Session<Visit> {
     sessions().decode_at(&value_with_marker(), NOW).unwrap()
 }
 
+/// Bad input 52, `keys/key`.
 #[test]
 fn debug_shows_no_secret() {
     let (key, dated) = (key(KEY), DatedKey::new(key(KEY), NOW));
@@ -34,6 +34,7 @@ fn wrong_key_texts() -> [String; 4] {
     ]
 }
 
+/// Bad input 52, `keys/error`.
 #[test]
 fn errors_of_keys_show_no_secret() {
     for text in wrong_key_texts() {
@@ -44,6 +45,7 @@ fn errors_of_keys_show_no_secret() {
     }
 }
 
+/// Bad input 52, `error`.
 #[test]
 fn errors_of_sessions_show_no_secret() {
     let mut envelope = to_bytes(&value_with_marker());
@@ -62,6 +64,7 @@ fn panic_message<R>(f: impl FnOnce() -> R + UnwindSafe) -> String {
     *panic.downcast::<String>().unwrap()
 }
 
+/// Bad input 52, `session`.
 #[test]
 fn panics_over_a_session_show_no_secret() {
     let message =
@@ -70,6 +73,7 @@ fn panics_over_a_session_show_no_secret() {
     assert_no_secret(&message);
 }
 
+/// Bad input 52, `keys/key`.
 #[test]
 fn panics_over_a_key_show_no_secret() {
     for text in wrong_key_texts() {
@@ -80,6 +84,7 @@ fn panics_over_a_key_show_no_secret() {
     assert_no_secret(&message);
 }
 
+/// Bad input 52, `telemetry`.
 #[test]
 fn logs_show_no_secret() {
     log::listen();

@@ -6,8 +6,6 @@
 //! `/elsewhere/{index}` is a page for another site, with a form and a link to the first one's
 //! `read`.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header::HOST};

@@ -1,7 +1,5 @@
 //! The built examples, running on free ports of this machine.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 use sealed_session::Key;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};

@@ -1,8 +1,6 @@
 //! What the tests share: fixed keys, a fixed time, a record, requests and responses.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
-use crate::second::{Second, Stamps, plaintext, varint};
+use crate::support::second::{Second, Stamps, plaintext, varint};
 use cookie::Cookie;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};

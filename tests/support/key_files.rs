@@ -1,7 +1,5 @@
 //! What the tests of key files share: fixed keys, a fixed time, the file of the documentation.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 use sealed_session::Key;
 use sealed_session::key_file::{KeySchedule, Rotation};
 use time::macros::datetime;

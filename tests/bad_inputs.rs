@@ -1,29 +1,28 @@
-//! Inputs and events to survive: one named test or more for each line of the project's list, with
-//! the number of the line and the layer that must stop it.
+//! Inputs and events to survive: one named test or more for each entry of the list in
+//! `bad_inputs/README.md`, with the entry's number and the file that must stop the input.
 //!
 //! What may become of a refused cookie, in the words of the helpers below: it is *cleared* (the
 //! response removes it), *left* (not removed, but overwritten by changed data) or *kept* (neither).
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../log/mod.rs"]
-mod log;
-#[path = "../second/mod.rs"]
-mod second;
+mod support;
 
-mod abuse;
-mod envelope;
-mod environment;
-mod header;
-mod payload;
-mod secrets;
+// Around the files of the folder, for which Rust would otherwise look beside this one.
+mod bad_inputs {
+    mod abuse;
+    mod envelope;
+    mod environment;
+    mod header;
+    mod list;
+    mod payload;
+    mod secrets;
+}
 
-use common::*;
 use cookie::SameSite;
 use http::HeaderMap;
 use sealed_session::{Origin, Reason, Saved, Session, Sessions};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
+use support::fixtures::*;
 use time::{Duration, OffsetDateTime};
 
 /// Loads `value`, which must be refused for `reason` and make the visitor a new one.

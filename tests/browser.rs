@@ -1,17 +1,16 @@
 //! What a real browser makes of our cookies: headless Chromium against servers on this machine.
 
-mod chromium;
-#[path = "../common/combinations.rs"]
-mod combinations;
-#[path = "../common/example.rs"]
-mod example;
+mod support;
+
+// Around the file of the folder, for which Rust would otherwise look beside this one.
+mod browser {
+    pub(crate) mod chromium;
+}
 
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use chromium::{PATIENCE, empty_jar, jar, with_browser};
-use combinations::{Combination, DOMAIN, HOST_NAME};
-use example::Server;
+use browser::chromium::{PATIENCE, empty_jar, jar, with_browser};
 use fantoccini::{Client, Locator};
 use sealed_session::axum::{Session, SessionLayer};
 use sealed_session::{COOKIE_LIMIT, Key, KeyRing, SameSite, Sessions};
@@ -19,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
+use support::combinations::{self, Combination, DOMAIN, HOST_NAME};
+use support::example::Server;
 use tokio::net::TcpListener;
 
 /// The body of the page.

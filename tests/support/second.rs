@@ -7,8 +7,6 @@
 //! Not for use outside tests: its nonce is fixed unless the caller chooses one, so that tests
 //! repeat.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hkdf::Hkdf;

@@ -1,0 +1,287 @@
+//! All of a session but its data: where it came from, its times, what was asked of it.
+
+use crate::random::{self, NoRandomness};
+use crate::rules::reason::Reason;
+use crate::rules::timeouts::{Clocks, Policy, Timeouts};
+use crate::timestamp::Timestamp;
+use crate::wire::plaintext::{self, Plaintext, Stamps};
+use std::sync::{Arc, OnceLock};
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+/// Where a session came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// The request had no cookie of our name.
+    New,
+    /// From a cookie that passed every check.
+    Restored,
+    /// The request's cookie was not accepted, so the session is as good as new.
+    Rejected(Reason),
+}
+
+/// How many cookies of our name came with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cookies {
+    None,
+    One,
+    Several,
+}
+
+impl Cookies {
+    /// Returns the count after one more.
+    pub(crate) fn and_one_more(self) -> Cookies {
+        match self {
+            Cookies::None => Cookies::One,
+            Cookies::One | Cookies::Several => Cookies::Several,
+        }
+    }
+}
+
+/// All of a session but its data: what `save` decides by, whatever `T` is.
+pub(crate) struct Meta {
+    id: SessionId,
+    pub(crate) clocks: Clocks,
+    /// When it was loaded or made.
+    pub(crate) now: Timestamp,
+    /// What the deadlines that a handler asks for are computed with.
+    policy: Policy,
+    pub(crate) origin: Origin,
+    /// How many cookies of our name the request had.
+    pub(crate) cookies: Cookies,
+    /// What `save` compares with.
+    pub(crate) loaded: Option<Loaded>,
+    pub(crate) changes: Changes,
+}
+
+/// The id of a session. One that was in no cookie yet is drawn when somebody asks for it, and is the
+/// same for all who hold this.
+#[derive(Clone)]
+enum SessionId {
+    Known(Uuid),
+    Fresh(Arc<OnceLock<Uuid>>),
+}
+
+impl SessionId {
+    fn fresh() -> SessionId {
+        SessionId::Fresh(Arc::new(OnceLock::new()))
+    }
+
+    /// The id, if it is drawn already.
+    fn drawn(&self) -> Option<Uuid> {
+        match self {
+            SessionId::Known(id) => Some(*id),
+            SessionId::Fresh(cell) => cell.get().copied(),
+        }
+    }
+}
+
+/// A session as it was in its cookie.
+pub(crate) struct Loaded {
+    pub(crate) stamps: Stamps,
+    plaintext: SharedPlaintext,
+    /// The data in other schemas, if an upgrade made it from an older one.
+    pub(crate) upgraded: Option<Upgraded>,
+}
+
+/// The bytes of what an upgrade has made, so that it runs once.
+#[derive(Clone)]
+pub(crate) struct Upgraded {
+    /// In today's schema.
+    pub(crate) current: Vec<u8>,
+    /// In the schema that it is going to be sealed in, if that is yet another one.
+    pub(crate) sealed: Option<Vec<u8>>,
+}
+
+/// Shared only if a view may come to need it, too: that costs an allocation.
+enum SharedPlaintext {
+    Owned(Plaintext),
+    #[cfg_attr(not(feature = "_adapter"), expect(dead_code))]
+    Shared(Arc<Plaintext>),
+}
+
+impl Loaded {
+    #[cfg(feature = "_adapter")]
+    fn share(&mut self) -> Loaded {
+        let shared = match &mut self.plaintext {
+            SharedPlaintext::Shared(shared) => Arc::clone(shared),
+            SharedPlaintext::Owned(owned) => {
+                let shared = Arc::new(owned.take());
+                self.plaintext = SharedPlaintext::Shared(Arc::clone(&shared));
+                shared
+            }
+        };
+        let plaintext = SharedPlaintext::Shared(shared);
+        Loaded { stamps: self.stamps, plaintext, upgraded: self.upgraded.clone() }
+    }
+
+    pub(crate) fn new(stamps: Stamps, plaintext: Plaintext, upgraded: Option<Upgraded>) -> Loaded {
+        Loaded { stamps, plaintext: SharedPlaintext::Owned(plaintext), upgraded }
+    }
+
+    /// Returns the data as it came.
+    pub(crate) fn data(&self) -> &[u8] {
+        match &self.plaintext {
+            SharedPlaintext::Owned(plaintext) => plaintext.data(),
+            SharedPlaintext::Shared(plaintext) => plaintext.data(),
+        }
+    }
+
+    /// Returns the data as it came, in today's schema if an upgrade has made it from an older one.
+    pub(crate) fn current_data(&self) -> &[u8] {
+        self.upgraded.as_ref().map_or_else(|| self.data(), |upgraded| &upgraded.current)
+    }
+
+    /// Returns the data as it would have come in `schema`, in which it is going to be sealed; `None`
+    /// if that could not be written.
+    pub(crate) fn data_in(&self, schema: u32) -> Option<&[u8]> {
+        if self.stamps.schema == schema {
+            return Some(self.data());
+        }
+        let upgraded = self.upgraded.as_ref()?;
+        Some(upgraded.sealed.as_ref().unwrap_or(&upgraded.current))
+    }
+}
+
+/// What the handler asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// `&mut T` was taken, or `T` was never in a cookie: only then is it serialised to compare.
+    pub(crate) touched: bool,
+    /// By `renew()` or `reset()`.
+    pub(crate) renewed: bool,
+    /// By `reset()`: nothing of what the request brought is left.
+    pub(crate) reset: bool,
+    pub(crate) rotated: bool,
+    pub(crate) destroyed: bool,
+    /// `set_timeouts` was called since the session was loaded or reset.
+    pub(crate) timeouts_set: bool,
+}
+
+impl Meta {
+    /// Of a visitor who has no session that can be used.
+    pub(crate) fn fresh(now: Timestamp, policy: Policy, origin: Origin, cookies: Cookies) -> Meta {
+        Meta {
+            id: SessionId::fresh(),
+            clocks: Clocks { created: now, renewed: 0, own: None },
+            now,
+            policy,
+            origin,
+            cookies,
+            loaded: None,
+            changes: Changes::default(),
+        }
+    }
+
+    /// Of a session that was in a cookie.
+    pub(crate) fn restored(loaded: Loaded, now: Timestamp, policy: Policy) -> Meta {
+        Meta {
+            id: SessionId::Known(loaded.stamps.id),
+            clocks: loaded.stamps.clocks,
+            now,
+            policy,
+            origin: Origin::Restored,
+            cookies: Cookies::One,
+            loaded: Some(loaded),
+            changes: Changes::default(),
+        }
+    }
+
+    /// Returns another one that shares what is large, and the id even if it is still to be drawn.
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn share(&mut self) -> Meta {
+        Meta { id: self.id.clone(), loaded: self.loaded.as_mut().map(Loaded::share), ..*self }
+    }
+
+    /// Returns the deadlines (idle, absolute) as they were when the session was loaded.
+    pub(crate) fn deadlines(&self) -> (OffsetDateTime, OffsetDateTime) {
+        let (idle, absolute) = self.clocks.deadlines(&self.policy, self.now);
+        (idle.to_time(), absolute.to_time())
+    }
+
+    /// Returns the session's own timeouts, (idle, absolute).
+    pub(crate) fn own_timeouts(&self) -> Option<(Duration, Duration)> {
+        self.clocks.own.map(Timeouts::to_durations)
+    }
+
+    /// Returns whether the handler has ended what the request brought.
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn is_ended(&self) -> bool {
+        self.changes.destroyed || self.changes.reset
+    }
+
+    /// Returns one for a new visitor, in place of a session that was ended in this request. If the
+    /// session goes on under a new id, that is the visitor's.
+    #[cfg(feature = "_adapter")]
+    pub(crate) fn of_new_visitor(&self) -> Meta {
+        let fresh = Meta::fresh(self.now, self.policy, Origin::New, Cookies::None);
+        match self.changes.destroyed {
+            true => fresh,
+            false => Meta { id: self.id.clone(), ..fresh },
+        }
+    }
+
+    /// Returns the id; draws it if there is none yet. Nil if the operating system gives no random
+    /// bytes.
+    pub(crate) fn id(&self) -> Uuid {
+        let cell = match &self.id {
+            SessionId::Known(id) => return *id,
+            SessionId::Fresh(cell) => cell,
+        };
+        if let Some(id) = cell.get() {
+            return *id;
+        }
+        match random::bytes() {
+            Ok(random) => *cell.get_or_init(|| plaintext::new_id(self.clocks.created, &random)),
+            Err(NoRandomness) => Uuid::nil(),
+        }
+    }
+
+    /// Returns the id if it is drawn already.
+    pub(crate) fn id_if_drawn(&self) -> Option<Uuid> {
+        self.id.drawn()
+    }
+
+    /// Returns the id if it is drawn already, else a nil one.
+    pub(crate) fn drawn_id(&self) -> Uuid {
+        self.id.drawn().unwrap_or_else(Uuid::nil)
+    }
+
+    /// Takes the id that was drawn together with a nonce.
+    pub(crate) fn set_drawn_id(&self, id: Uuid) {
+        if let SessionId::Fresh(cell) = &self.id {
+            // Fails only where it is this very id already.
+            let _ = cell.set(id);
+        }
+    }
+
+    /// Returns the schema it came in.
+    pub(crate) fn loaded_schema(&self) -> Option<u32> {
+        self.loaded.as_ref().map(|loaded| loaded.stamps.schema)
+    }
+
+    /// Returns the cut that its cookie carried.
+    pub(crate) fn loaded_cut(&self) -> u32 {
+        self.loaded.as_ref().map_or(0, |loaded| loaded.stamps.cut)
+    }
+
+    /// Returns whether the id or the session's own timeouts are others than in its cookie.
+    pub(crate) fn stamps_changed(&self) -> bool {
+        let before = self.loaded.as_ref().and_then(|loaded| loaded.stamps.clocks.own);
+        self.changes.rotated || self.clocks.own != before
+    }
+
+    /// Gives it another id, which is still to be drawn.
+    pub(crate) fn rotate_id(&mut self) {
+        self.changes.rotated = true;
+        self.id = SessionId::fresh();
+    }
+
+    /// Gives it a new id and fresh clocks.
+    pub(crate) fn begin_anew(&mut self) {
+        self.changes.renewed = true;
+        self.clocks.created = self.now;
+        self.clocks.renewed = 0;
+        self.id = SessionId::fresh();
+    }
+}
