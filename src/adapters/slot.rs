@@ -170,9 +170,9 @@ impl<T: Serialize + DeserializeOwned + Default> Closing<'_, T> {
             }
             Closing::Held => {
                 telemetry::still_held(type_name::<T>());
-                caching::vary_by_cookie(headers);
+                caching::mark_unsaved(headers);
             }
-            Closing::Discarded => caching::vary_by_cookie(headers),
+            Closing::Discarded => caching::mark_unsaved(headers),
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ assertions! { extraction:
     extracted_dropped_and_extracted_again_is_decrypted_once
     extracted_twice_at_once_is_a_500_that_names_type_and_mend
     no_middleware_is_a_500_that_names_type_and_mend
-    still_held_when_the_response_is_ready_is_not_saved
+    still_held_when_the_response_is_ready_is_not_saved_and_private
     a_restored_session_is_there_only_when_it_was_restored
 }
 
@@ -41,12 +41,13 @@ pub(crate) fn no_middleware_is_a_500_that_names_type_and_mend(start: Start) {
     assert!(answer.body.contains("`Sessions<conformance::app::Elsewhere>`"), "{}", answer.body);
 }
 
-pub(crate) fn still_held_when_the_response_is_ready_is_not_saved(start: Start) {
+pub(crate) fn still_held_when_the_response_is_ready_is_not_saved_and_private(start: Start) {
     let fixture = Fixture::new();
     let server = start(fixture.app.clone());
     let answer = get("/hold").cookie(fixture.cookie(7)).send(server.addr);
     assert_eq!((answer.status, answer.body.as_str()), (200, "first second"));
     assert_eq!(answer.session(), None);
+    assert_eq!(answer.one("cache-control"), Some("private"));
     assert_eq!(answer.one("vary"), Some("Cookie"));
 }
 
