@@ -3,7 +3,7 @@
 //! No cache may hand a response with a session's cookie to anyone else. What a cache may share is
 //! decided here by RFC 9111 §5.2.2, and for headers that speak to particular caches by RFC 9213 and
 //! by what their makers say of them. What nginx and Varnish really do is tried in
-//! `tests/caches.rs`.
+//! `tests/caches`.
 
 use http::header::{CACHE_CONTROL, EXPIRES, HeaderMap, HeaderName, HeaderValue, VARY};
 
