@@ -92,6 +92,7 @@ async fn no_cache_stores_our_cookie_or_hands_on_a_page() {
     }
     let origin = Origin::start().await;
     let mut rows = Vec::new();
+    let mut files_with_our_cookie = 0;
     for program in Program::ALL {
         for setting in [Setting::Stock, Setting::CookiesIgnored] {
             let cache = Cache::start(program, setting, origin.address);
@@ -104,13 +105,13 @@ async fn no_cache_stores_our_cookie_or_hands_on_a_page() {
                 assert!(!stored.is_empty(), "nginx stored what it may");
                 let name = COOKIE_NAME.as_bytes();
                 let ours = |file: &&Vec<u8>| file.windows(name.len()).any(|part| part == name);
-                // A part of what is stored under `Vary` is the request's cookie, hashed.
-                assert_eq!(stored.iter().filter(ours).count(), 0, "files with our cookie");
+                files_with_our_cookie += stored.iter().filter(ours).count();
             }
         }
     }
     show("Our marking", &rows);
 
+    assert_eq!(files_with_our_cookie, 0, "on nginx's disk");
     for Row { cache, action, counts, faults } in &rows {
         let faults: Vec<String> = faults.iter().take(10).map(|at| origin::described(*at)).collect();
         assert_eq!(faults, [] as [String; 0], "{cache}, {action}");
