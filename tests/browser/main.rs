@@ -1,10 +1,12 @@
 //! What a real browser makes of our cookies: headless Chromium against servers on this machine.
 
+mod changed_attributes;
 mod chromium;
 #[path = "../common/combinations.rs"]
 mod combinations;
 #[path = "../common/example.rs"]
 mod example;
+mod kept;
 
 use axum::Router;
 use axum::extract::Path;
