@@ -30,6 +30,10 @@ pub(crate) enum Setting {
     CookiesIgnored,
     /// It does not look at any header of the response.
     AllIgnored,
+    /// nginx with `proxy_buffer_size 4k`, its default where a page of memory has 4 KiB.
+    SmallBuffer,
+    /// nginx with `proxy_buffer_size 8k`.
+    LargeBuffer,
 }
 
 impl Program {
@@ -80,6 +84,8 @@ impl Program {
                         "proxy_ignore_headers Set-Cookie Cache-Control Expires X-Accel-Expires \
                          Vary; proxy_cache_valid any 1m;"
                     }
+                    Setting::SmallBuffer => "proxy_buffer_size 4k;",
+                    Setting::LargeBuffer => "proxy_buffer_size 8k;",
                 };
                 let config = include_str!("nginx.conf")
                     .replace("FOLDER", folder.to_str().expect("a temporary folder is text"))
@@ -100,6 +106,9 @@ impl Program {
                     Setting::AllIgnored => {
                         "sub vcl_recv { return (hash); }
                          sub vcl_backend_response { unset beresp.http.Vary; return (deliver); }"
+                    }
+                    Setting::SmallBuffer | Setting::LargeBuffer => {
+                        unreachable!("Varnish has no such setting")
                     }
                 };
                 let config = format!(

@@ -142,6 +142,29 @@ async fn without_our_marking_the_same_caches_replay() {
     }
 }
 
+/// `docs/troubleshooting.md`, "502 behind nginx".
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_cookie_needs_a_larger_buffer_in_nginx() {
+    if !Program::all_found("a_long_cookie_needs_a_larger_buffer_in_nginx") {
+        return;
+    }
+    let origin = Origin::start().await;
+    for (program, setting, passes) in [
+        (Program::Nginx, Setting::SmallBuffer, false),
+        (Program::Nginx, Setting::LargeBuffer, true),
+        (Program::Varnish, Setting::Stock, true),
+    ] {
+        let cache = Cache::start(program, setting, origin.address);
+        let visitors = Visitors::new(&origin, cache.address);
+        let ask = async |length| visitors.status_and_cookie(&format!("/plain/{length}")).await;
+        assert_eq!(ask(3500).await, (200, Some(3500)), "{program:?}, {setting:?}");
+        for length in [4000, 4096] {
+            let expected = if passes { (200, Some(length)) } else { (502, None) };
+            assert_eq!(ask(length).await, expected, "{program:?}, {setting:?}");
+        }
+    }
+}
+
 /// What no header can prevent: `docs/proxies.md` says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cache_that_ignores_every_header_replays_whatever_we_say() {

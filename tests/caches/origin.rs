@@ -144,6 +144,7 @@ impl Origin {
             .layer(SessionLayer::new(renewing.build().unwrap()));
         let by_hand = Router::new()
             .route("/ready", get(async || ()))
+            .route("/plain/{length}", get(plain))
             .route("/written-by-hand", get(written_by_hand))
             .route("/read-by-hand", get(read_by_hand));
         let routes = routes.merge(renewed).merge(by_hand).with_state(handlers);
@@ -211,6 +212,14 @@ async fn too_large(
 
 async fn untouched(State(handlers): State<Handlers>, Path(combination): Path<usize>) -> Page {
     (handlers.headers(combination), String::new())
+}
+
+/// Sets a cookie of any length, as ours are, and says how long it is.
+async fn plain(Path(length): Path<usize>) -> ([(HeaderName, String); 1], String) {
+    let start = format!("{COOKIE_NAME}=");
+    let value = "x".repeat(length - start.len());
+    let attributes = "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=34560000";
+    ([(SET_COOKIE, format!("{start}{value}; {attributes}"))], length.to_string())
 }
 
 /// The headers that say what caches want to hear.

@@ -51,6 +51,18 @@ impl Visitors {
         Visitors { client: Client::builder(TokioExecutor::new()).build_http(), cache, cookies }
     }
 
+    /// The status of a page, and how long our cookie is that comes with it.
+    pub(crate) async fn status_and_cookie(&self, path: &str) -> (u16, Option<usize>) {
+        let uri: Uri = format!("http://{}{path}", self.cache).parse().unwrap();
+        let request = Request::get(uri).body(Empty::new()).unwrap();
+        let response = self.client.request(request).await.unwrap();
+        let cookie = response.headers().get(SET_COOKIE).map(|value| {
+            let value = value.to_str().unwrap();
+            value.split(';').next().unwrap().len()
+        });
+        (response.status().as_u16(), cookie)
+    }
+
     async fn ask(&self, path: &str, user: &str) -> (HeaderMap, String) {
         let uri: Uri = format!("http://{}{path}", self.cache).parse().unwrap();
         let mut request = Request::get(uri);
