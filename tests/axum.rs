@@ -138,6 +138,7 @@ async fn a_handler_that_panics_changes_nothing() {
     let response = call(app, Some(&fixture.cookie(7))).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(fixture.saved(&response), None);
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "private");
     assert_eq!(response.headers()[header::VARY], "Cookie");
 }
 

@@ -2,9 +2,11 @@
 
 mod support;
 
-// Around the file of the folder, for which Rust would otherwise look beside this one.
+// Around the files of the folder, for which Rust would otherwise look beside this one.
 mod browser {
+    mod changed_attributes;
     pub(crate) mod chromium;
+    mod kept;
 }
 
 use axum::Router;

@@ -248,6 +248,35 @@ fn cookies_are_insecure_only_when_asked_for() {
     assert!(server.log.contains("never do this in production"), "{}", server.log);
 }
 
+/// The addresses that are not on this machine cannot be listened on: the example ends then.
+#[test]
+fn an_address_for_other_machines_is_a_warning_unless_cookies_are_insecure() {
+    const WARNING: &str = "browsers do not keep a cookie with `Secure`";
+    let log = |addr: &str, insecure: &str| {
+        let mut example = example();
+        example.env("ADDR", addr).env("INSECURE", insecure);
+        text(example.output().expect("the example starts").stdout)
+    };
+    for addr in ["203.0.113.1:0", "[2001:db8::1]:0", "shop.invalid:0"] {
+        let secure = log(addr, "0");
+        assert!(secure.contains("WARN") && secure.contains(WARNING), "{addr}: {secure}");
+        assert!(!log(addr, "1").contains(WARNING), "{addr}");
+    }
+    for addr in ["127.0.0.1:0", "[::1]:0", "localhost:0"] {
+        let server = Server::launch(example().env("ADDR", addr));
+        assert!(!server.log.contains(WARNING), "{addr}: {}", server.log);
+    }
+}
+
+#[test]
+fn a_new_visitor_is_told_what_it_means_when_that_does_not_change() {
+    let server = Server::start(&[]);
+    let browser = Browser::new("nothing-back");
+    const MEANING: &str = "your browser does not send the cookie back";
+    assert!(browser.page(&server).contains(MEANING));
+    assert!(!browser.page(&server).contains(MEANING), "it does");
+}
+
 /// The session of the example, to look into its cookies from another process.
 #[derive(Serialize, Deserialize, Default)]
 struct Visit {

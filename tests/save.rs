@@ -459,24 +459,50 @@ fn a_change_on_a_shared_response_makes_it_private() {
         &[("cdn-cache-control", "max-age=60")],
         &[("surrogate-control", "max-age=60")],
         &[("cache-control", "private"), ("cdn-cache-control", "max-age=60")],
+        &[("cache-control", "private"), ("x-accel-expires", "60")],
+        &[("cache-control", "no-store, must-understand")],
     ] {
         let mut session = load(&good_value(), NOW);
         session.page_views += 1;
         let (saved, response) = save_on(session, NOW, handlers);
         assert_eq!(saved, Saved::Written);
         assert_eq!(cache_control(&response), ["private, no-store"], "{handlers:?}");
-        for name in [EXPIRES.as_str(), "cdn-cache-control", "surrogate-control"] {
+        for name in [EXPIRES.as_str(), "cdn-cache-control", "surrogate-control", "x-accel-expires"]
+        {
             assert!(!response.contains_key(name), "{name} of {handlers:?}");
         }
     }
 }
 
 #[test]
-fn a_private_response_keeps_what_the_handler_said() {
-    let mut session = load(&good_value(), NOW);
-    session.page_views += 1;
-    let (_, response) = save_on(session, NOW, &[("cache-control", "private, max-age=5")]);
+fn a_private_response_with_our_cookie_says_no_store_too() {
+    for said in ["private, max-age=5", "PRIVATE", "no-store", "private, must-understand"] {
+        let mut session = load(&good_value(), NOW);
+        session.page_views += 1;
+        let (_, response) = save_on(session, NOW, &[("cache-control", said)]);
+        assert_eq!(cache_control(&response), ["private, no-store"], "{said}");
+    }
+}
+
+#[test]
+fn a_private_response_that_was_only_read_keeps_what_the_handler_said() {
+    let handlers = [("cache-control", "private, max-age=5"), ("expires", "0")];
+    let (_, response) = save_on(load(&good_value(), NOW), NOW, &handlers);
     assert_eq!(cache_control(&response), ["private, max-age=5"]);
+    assert_eq!(response[EXPIRES], "0");
+}
+
+#[test]
+fn the_cookie_and_its_removal_are_marked_sensitive() {
+    let mut written = load(&good_value(), NOW);
+    written.page_views += 1;
+    let mut removed = load(&good_value(), NOW);
+    removed.destroy();
+    for session in [written, removed] {
+        let (_, response) = save(session, NOW);
+        assert!(response[SET_COOKIE].is_sensitive());
+        assert!(!format!("{response:?}").contains(NAME), "{response:?}");
+    }
 }
 
 #[test]
@@ -492,7 +518,7 @@ fn reading_leaves_a_shared_response_shared_and_varied() {
     let (_, response) = save_on(load(&good_value(), NOW), NOW, &handlers);
     assert_eq!(cache_control(&response), ["max-age=60"]);
     let vary: Vec<_> = response.get_all(VARY).iter().collect();
-    assert_eq!(vary, ["Accept", "Cookie"]);
+    assert_eq!(vary, ["Accept, Cookie"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use sealed_session::key_file::KeyWatch;
 use sealed_session::{ConfigError, Key, KeyError, KeyFile, KeyRing, Sessions};
 use serde::{Deserialize, Serialize};
 use std::env;
+use std::net::SocketAddr;
 use std::process::exit;
 use time::Duration;
 
@@ -68,7 +69,23 @@ pub(crate) fn settings_or_exit() -> Settings {
         exit(2);
     });
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    Settings { keys, key_file, addr, insecure: insecure() }
+    let insecure = insecure();
+    if !insecure && !is_loopback(&addr) {
+        tracing::warn!(
+            "ADDR={addr} is for visitors on other machines: over plain HTTP their browsers do not \
+             keep a cookie with `Secure`, and every visit is their first. Put TLS in front of this \
+             server, or set INSECURE=1 while you test"
+        );
+    }
+    Settings { keys, key_file, addr, insecure }
+}
+
+/// Whether only browsers on this machine can reach that address, which take it for secure.
+fn is_loopback(addr: &str) -> bool {
+    match addr.parse::<SocketAddr>() {
+        Ok(addr) => addr.ip().is_loopback(),
+        Err(_) => addr.rsplit_once(':').is_some_and(|(host, _)| host == "localhost"),
+    }
 }
 
 fn keys() -> Result<KeyRing, KeyError> {

@@ -56,11 +56,18 @@ pub(crate) fn page(
     ))
 }
 
-/// This is a page about sessions. Others keep the reason to their logs: it tells a forger how far
+/// The server cannot tell a first visit from a browser that did not keep the cookie. The visitor
+/// can.
+const NEW: &str = "New: your browser sent no session. That is right at a first visit. If you read \
+    this again after a reload, your browser does not send the cookie back. Over plain HTTP, browsers \
+    keep a <code>Secure</code> cookie for <code>localhost</code> only, and Safari not even there: \
+    <code>docs/troubleshooting.md</code> tells what to do.";
+
+/// Tells in HTML where the session came from. This is a page about sessions. Others keep the reason to their logs: it tells a forger how far
 /// a forgery came.
 fn origin_in_words(origin: Origin) -> String {
     let reason = match origin {
-        Origin::New => return "New: your browser sent no session".to_owned(),
+        Origin::New => return NEW.to_owned(),
         Origin::Restored => return "Restored: your cookie was accepted".to_owned(),
         Origin::Rejected(reason) => reason,
     };

@@ -204,7 +204,7 @@ fn failed() -> HttpResponse<()> {
 }
 
 /// actix-web's headers are of types of their own. Those that `save` looks at are copied there and
-/// back, with all values of each.
+/// back, with all values of each, and with the mark of those that are sensitive: our cookie is.
 fn on_copies<R>(
     headers: &mut HeaderMap,
     save: impl FnOnce(&mut http::HeaderMap) -> Result<R, EncodeError>,
@@ -213,7 +213,9 @@ fn on_copies<R>(
     let mut copies = http::HeaderMap::new();
     for (name, value) in headers.iter().filter(|(name, _)| is_ours(name)) {
         let name = http::HeaderName::from_bytes(name.as_ref()).expect(SAME_RULES);
-        copies.append(name, http::HeaderValue::from_bytes(value.as_bytes()).expect(SAME_RULES));
+        let mut copy = http::HeaderValue::from_bytes(value.as_bytes()).expect(SAME_RULES);
+        copy.set_sensitive(value.is_sensitive());
+        copies.append(name, copy);
     }
     let result = save(&mut copies)?;
     headers.retain(|name, _| !is_ours(name));
@@ -227,7 +229,9 @@ const SAME_RULES: &str = "both types hold any bytes that HTTP allows";
 fn append(copies: &http::HeaderMap, headers: &mut HeaderMap) {
     for (name, value) in copies {
         let name = actix::HeaderName::from_bytes(name.as_ref()).expect(SAME_RULES);
-        headers.append(name, actix::HeaderValue::from_bytes(value.as_bytes()).expect(SAME_RULES));
+        let mut copy = actix::HeaderValue::from_bytes(value.as_bytes()).expect(SAME_RULES);
+        copy.set_sensitive(value.is_sensitive());
+        headers.append(name, copy);
     }
 }
 

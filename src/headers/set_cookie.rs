@@ -66,8 +66,7 @@ impl CookieWriter {
         // or browsers keep it (RFC 6265bis §5.7: name, domain, path and partition must match).
         cookie.set_max_age(Duration::ZERO);
         cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
-        let removal = HeaderValue::try_from(cookie.to_string());
-        let removal = removal.expect("the builder refuses attributes that no header can hold");
+        let removal = sensitive(cookie.to_string());
         CookieWriter { start, attributes, persistence, removal }
     }
 
@@ -95,9 +94,7 @@ impl CookieWriter {
             let max_age = max_age.min(MAX_MAX_AGE);
             write!(text, "; Max-Age={max_age}").expect("a String takes all");
         }
-        let header =
-            HeaderValue::try_from(text).expect("base64 and checked attributes are visible");
-        self.put(headers, header);
+        self.put(headers, sensitive(text));
     }
 
     /// Removes our cookie from the browser.
@@ -119,6 +116,15 @@ impl CookieWriter {
         }
         headers.append(SET_COOKIE, ours);
     }
+}
+
+/// Makes a header's value that no compression table of HTTP/2 keeps, here or in a proxy (RFC 7541
+/// §7.1.3, "never indexed"), and that `Debug` of a response hides.
+fn sensitive(text: String) -> HeaderValue {
+    let value = HeaderValue::try_from(text);
+    let mut value = value.expect("the builder refuses attributes that no header can hold");
+    value.set_sensitive(true);
+    value
 }
 
 #[cfg(test)]
@@ -162,6 +168,17 @@ mod tests {
                  Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
             )]
         );
+    }
+
+    #[test]
+    fn ours_is_sensitive_and_those_of_others_stay_as_they_are() {
+        let writer = CookieWriter::new(&attributes(), Persistence::Always);
+        let mut responses = headers(&[("set-cookie", "a=1"), ("set-cookie", "sid=old")]);
+        writer.remove(&mut responses);
+        let sensitive: Vec<bool> =
+            responses.get_all(SET_COOKIE).iter().map(HeaderValue::is_sensitive).collect();
+        assert_eq!(sensitive, [false, true]);
+        assert_eq!(format!("{responses:?}"), r#"{"set-cookie": "a=1", "set-cookie": Sensitive}"#);
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
 
         // 4. Whatever was said, no cache may hand it to somebody else.
         match saved {
-            Saved::Written | Saved::Removed => caching::keep_private(headers, caching),
+            Saved::Written | Saved::Removed => caching::keep_private(headers),
             _ => caching::mark_read(headers, caching),
         }
         caching::vary_by_cookie(headers);

@@ -97,6 +97,8 @@ impl Driver {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            // A name that no browser takes for secure.
+            "--host-resolver-rules=MAP shop.test 127.0.0.1",
             &format!("--user-data-dir={}", profile.display()),
         ];
         let capabilities = json!({

@@ -19,7 +19,7 @@ struct Desk<T>(Mutex<State<T>>);
 enum State<T> {
     /// Nobody asked, so nothing was decrypted.
     Unread,
-    Read(Session<T>),
+    Read(Box<Session<T>>),
     /// The handler panicked.
     Discarded,
 }
@@ -48,7 +48,7 @@ where
         };
         // 1. Load it when the first handler asks.
         if let State::Unread = *state {
-            *state = State::Read(sessions.load(&cookies(request)));
+            *state = State::Read(Box::new(sessions.load(&cookies(request))));
         }
         match *state {
             State::Read(_) => Outcome::Success(Visitor(state)),
@@ -111,12 +111,12 @@ where
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         let Ok(mut state) = desk::<T>(request).0.try_lock() else {
             tracing::error!("session not saved: the response still holds it");
-            return response.adjoin_raw_header("vary", "Cookie");
+            return mark_unsaved(response);
         };
         // 3. Nobody asked: the response is left alone.
         let session = match std::mem::replace(&mut *state, State::Discarded) {
             State::Unread => return,
-            State::Discarded => return response.adjoin_raw_header("vary", "Cookie"),
+            State::Discarded => return mark_unsaved(response),
             State::Read(session) => session,
         };
         // 4. The handler's headers there and back, all values of each.
@@ -127,7 +127,7 @@ where
                 headers.append(name, value);
             }
         }
-        match self.0.save(session, &mut headers) {
+        match self.0.save(*session, &mut headers) {
             Ok(_) => replace_headers(response, &headers),
             // 5. Not saved: nothing of the handler's response is sent.
             Err(error) => {
@@ -142,6 +142,12 @@ where
             }
         }
     }
+}
+
+/// What was said may have been read from the session: no shared cache may keep it.
+fn mark_unsaved(response: &mut Response<'_>) {
+    response.set_raw_header("cache-control", "private");
+    response.adjoin_raw_header("vary", "Cookie");
 }
 
 fn replace_headers(response: &mut Response<'_>, headers: &http::HeaderMap) {
@@ -220,6 +226,7 @@ mod tests {
         let response = client.get("/panic").dispatch();
         assert_eq!(response.status(), Status::InternalServerError);
         assert_eq!(header(&response, "set-cookie"), None);
+        assert_eq!(header(&response, "cache-control"), Some("private"));
         assert_eq!(header(&response, "vary"), Some("Cookie"));
     }
 
