@@ -130,7 +130,7 @@ impl<T: Serialize + DeserializeOwned> Inner<T> {
         let mut envelope = Envelope::draft(&self.binding, expected_len);
         let (buffer, _) = envelope.text();
         let written = plaintext::write(buffer, &stamps, &**session)
-            .map_err(|source| EncodeError::Serialize { type_name: type_name::<T>(), source })?;
+            .map_err(|error| EncodeError::of_write(error, type_name::<T>()))?;
         Ok(Draft { envelope, clocks, written })
     }
 

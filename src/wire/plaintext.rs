@@ -10,7 +10,7 @@
 use crate::rules::reason::Reason;
 use crate::rules::timeouts::{Clocks, Timeouts};
 use crate::timestamp::Timestamp;
-use crate::wire::limits;
+use crate::wire::limits::{self, write::WriteError};
 use postcard::to_allocvec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::ops::Range;
@@ -96,7 +96,7 @@ pub(crate) fn split(plaintext: &[u8]) -> Result<(Stamps, Range<usize>), Reason> 
 /// Reads `T` from bytes that it must use up.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Reason> {
     let mut deserializer = postcard::Deserializer::from_bytes(bytes);
-    let value = limits::deserialize(&mut deserializer).map_err(|_| Reason::InvalidPayload)?;
+    let value = limits::read::deserialize(&mut deserializer).map_err(|_| Reason::InvalidPayload)?;
     match deserializer.finalize() {
         Ok([]) => Ok(value),
         _ => Err(Reason::InvalidPayload),
@@ -108,10 +108,11 @@ pub(crate) fn write<T: Serialize>(
     out: &mut Vec<u8>,
     stamps: &Stamps,
     data: &T,
-) -> postcard::Result<Written> {
+) -> Result<Written, WriteError<postcard::Error>> {
     out.extend_from_slice(&stamps.id);
     let mut space = [0; StampsAfterId::MAX_BYTES];
-    out.extend_from_slice(postcard::to_slice(&stamps.rest, &mut space)?);
+    let rest = postcard::to_slice(&stamps.rest, &mut space).map_err(WriteError::Other)?;
+    out.extend_from_slice(rest);
     let start = out.len();
     // Mostly `out` has room enough; where not, again with all the room there can be.
     let room = out.capacity() - start;
@@ -162,10 +163,22 @@ const MAX_BYTES: usize = 4096;
 
 /// Appends at most `room` bytes of `value`. Returns how many it has: a list of millions costs no
 /// memory and still leads to an error that tells its size.
-fn write_into<T: Serialize>(out: &mut Vec<u8>, room: usize, value: &T) -> postcard::Result<usize> {
+fn write_into<T: Serialize>(
+    out: &mut Vec<u8>,
+    room: usize,
+    value: &T,
+) -> Result<usize, WriteError<postcard::Error>> {
     let start = out.len();
     out.resize(start + room, 0);
-    let len = postcard::serialize_with_flavor(value, Counted { out: &mut out[start..], len: 0 })?;
+    let output = Counted { out: &mut out[start..], len: 0 };
+    let mut serializer = postcard::Serializer { output };
+    let written = limits::write::serialize(value, &mut serializer);
+    let len = serializer.output.len;
+    match written {
+        // The size is what the developer is told: it names what to change.
+        Err(WriteError::TooManyElements) if len > MAX_BYTES => {}
+        written => written?,
+    }
     out.truncate(start + len.min(room));
     Ok(len)
 }
@@ -177,7 +190,7 @@ struct Counted<'o> {
 }
 
 impl postcard::ser_flavors::Flavor for Counted<'_> {
-    type Output = usize;
+    type Output = ();
 
     #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
@@ -198,8 +211,8 @@ impl postcard::ser_flavors::Flavor for Counted<'_> {
         Ok(())
     }
 
-    fn finalize(self) -> postcard::Result<usize> {
-        Ok(self.len)
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 
