@@ -110,6 +110,7 @@ mod random;
 mod rules;
 mod session;
 mod sessions;
+pub mod shape;
 mod telemetry;
 mod timestamp;
 mod wire;
