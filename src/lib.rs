@@ -78,6 +78,7 @@
 //! | `axum` | | [`axum::Session`] as an extractor |
 //! | `actix-web` | | [`actix_web::SessionMiddleware`], and [`actix_web::Session`] as an extractor |
 //! | `poem` | | [`poem::SessionMiddleware`], and [`poem::Session`] as an extractor |
+//! | `dynamic` | | [`Dynamic`]: named values of any type instead of a type of your own |
 //! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
 //! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
@@ -99,6 +100,8 @@
 #[cfg(feature = "_adapter")]
 mod adapters;
 mod config;
+#[cfg(feature = "dynamic")]
+mod dynamic;
 mod error;
 mod headers;
 #[cfg(feature = "inspect")]
@@ -128,6 +131,8 @@ pub use adapters::poem;
 pub use adapters::tower;
 pub use config::builder::SessionsBuilder;
 pub use cookie::SameSite;
+#[cfg(feature = "dynamic")]
+pub use dynamic::{Dynamic, DynamicError};
 pub use error::{ConfigError, DecodeError, EncodeError};
 #[cfg(feature = "key-file")]
 pub use key_file::KeyFile;

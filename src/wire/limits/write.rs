@@ -28,8 +28,27 @@ pub(crate) fn serialize<T: Serialize + ?Sized, S: Serializer>(
     value: &T,
     serializer: S,
 ) -> Result<S::Ok, WriteError<S::Error>> {
-    let seen = Seen { elements: Cell::new(0), too_deep: Cell::new(false) };
-    let result = value.serialize(Limited { inner: serializer, levels: MAX_DEPTH, seen: &seen });
+    serialize_noting(value, serializer, &Seen::default())
+}
+
+/// Like [`serialize`]; `None` if there is a NaN or an infinity, which JSON would turn into `null`.
+#[cfg(feature = "dynamic")]
+pub(crate) fn serialize_finite<T: Serialize + ?Sized, S: Serializer>(
+    value: &T,
+    serializer: S,
+) -> Result<Option<S::Ok>, WriteError<S::Error>> {
+    let seen = Seen::default();
+    let written = serialize_noting(value, serializer, &seen)?;
+    Ok((!seen.not_finite.get()).then_some(written))
+}
+
+#[inline]
+fn serialize_noting<T: Serialize + ?Sized, S: Serializer>(
+    value: &T,
+    serializer: S,
+    seen: &Seen,
+) -> Result<S::Ok, WriteError<S::Error>> {
+    let result = value.serialize(Limited { inner: serializer, levels: MAX_DEPTH, seen });
     // First what was seen here: the error beside it only stands for it.
     if seen.too_deep.get() {
         return Err(WriteError::TooDeep);
@@ -42,9 +61,12 @@ pub(crate) fn serialize<T: Serialize + ?Sized, S: Serializer>(
 }
 
 /// What one value was seen to hold. (Cells, because serde lends a part as `&T` to be serialized.)
+#[derive(Default)]
 struct Seen {
     elements: Cell<u32>,
     too_deep: Cell<bool>,
+    #[cfg(feature = "dynamic")]
+    not_finite: Cell<bool>,
 }
 
 /// A part of serde's machinery that passes everything on to `inner`, with as many `levels` left
@@ -81,6 +103,16 @@ impl Seen {
     fn list(&self, len: Option<usize>) {
         let len = u32::try_from(len.unwrap_or(0)).unwrap_or(u32::MAX);
         self.elements.set(self.elements.get().saturating_add(len));
+    }
+
+    #[inline]
+    fn number(&self, finite: bool) {
+        #[cfg(feature = "dynamic")]
+        if !finite {
+            self.not_finite.set(true);
+        }
+        #[cfg(not(feature = "dynamic"))]
+        let _ = finite;
     }
 }
 
@@ -130,7 +162,7 @@ impl<'s, S: Serializer> Serializer for Limited<'s, S> {
         serialize_i128(v: i128);
         serialize_u8(v: u8); serialize_u16(v: u16); serialize_u32(v: u32); serialize_u64(v: u64);
         serialize_u128(v: u128);
-        serialize_f32(v: f32); serialize_f64(v: f64); serialize_char(v: char);
+        serialize_char(v: char);
         serialize_str(v: &str); serialize_bytes(v: &[u8]);
         serialize_unit(); serialize_unit_struct(name: &'static str);
     }
@@ -142,6 +174,18 @@ impl<'s, S: Serializer> Serializer for Limited<'s, S> {
         serialize_struct(name: &'static str, len: usize) -> SerializeStruct;
         serialize_struct_variant(name: &'static str, index: u32, variant: &'static str, len: usize)
             -> SerializeStructVariant;
+    }
+
+    #[inline]
+    fn serialize_f32(self, v: f32) -> Result<S::Ok, S::Error> {
+        self.seen.number(v.is_finite());
+        self.inner.serialize_f32(v)
+    }
+
+    #[inline]
+    fn serialize_f64(self, v: f64) -> Result<S::Ok, S::Error> {
+        self.seen.number(v.is_finite());
+        self.inner.serialize_f64(v)
     }
 
     #[inline]
