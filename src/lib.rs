@@ -111,6 +111,9 @@ pub mod inspect;
 #[cfg(feature = "key-file")]
 pub mod key_file;
 mod keys;
+#[cfg(feature = "private-jar")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the builder has no migration yet"))]
+mod migration;
 mod random;
 mod rules;
 mod session;
