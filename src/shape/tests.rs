@@ -43,6 +43,60 @@ fn values_that_refuse_some_numbers_or_bytes() {
 }
 
 #[test]
+fn types_of_the_standard_library_and_of_time() {
+    assert_eq!(shape::<std::time::Duration>(), "struct\n  secs: u64\n  nanos: u32");
+    assert_eq!(
+        shape::<std::time::SystemTime>(),
+        "struct\n  secs_since_epoch: u64\n  nanos_since_epoch: u32"
+    );
+    assert_eq!(shape::<std::ops::RangeInclusive<i8>>(), "struct\n  start: i8\n  end: i8");
+    assert_eq!(shape::<Result<u8, String>>(), "enum\n  Ok: u8\n  Err: text");
+    assert_eq!(
+        shape::<std::ops::Bound<u8>>(),
+        "enum\n  Unbounded: nothing\n  Included: u8\n  Excluded: u8"
+    );
+    assert_eq!(
+        shape::<std::net::SocketAddr>(),
+        "enum\n  V4: tuple\n    0: 4 times u8\n    1: u16\n  V6: tuple\n    0: 16 times u8\n    1: u16"
+    );
+    assert_eq!(shape::<PathBuf>(), "text");
+    assert_eq!(shape::<std::borrow::Cow<'static, str>>(), "text");
+    assert_eq!(shape::<Box<[std::num::Wrapping<u16>]>>(), "list of u16");
+    assert_eq!(shape::<std::marker::PhantomData<u8>>(), "nothing");
+    assert_eq!(shape::<[[u8; 2]; 3]>(), "3 times 2 times u8");
+    assert_eq!(shape::<time::Time>(), "tuple\n  0: u8\n  1: u8\n  2: u8\n  3: u32");
+    assert_eq!(shape::<time::UtcOffset>(), "3 times i8");
+    assert_eq!(shape::<(time::Month, time::Weekday)>(), "2 times u8");
+}
+
+#[test]
+fn attributes_of_serde() {
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    struct Page {
+        #[serde(with = "time::serde::timestamp")]
+        seen: OffsetDateTime,
+        #[serde(default)]
+        count: u8,
+        #[serde(rename = "a b: c")]
+        odd: u8,
+        kind: Kind,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Kind {
+        PlainText,
+        #[serde(other)]
+        SomethingElse,
+    }
+    assert_eq!(
+        shape::<Page>(),
+        "struct\n  seen: i64\n  count: u8\n  \"a b: c\": u8\n  kind: enum\n    plain-text: \
+         nothing\n    something-else: nothing"
+    );
+}
+
+#[test]
 fn options_lists_maps_and_tuples() {
     assert_eq!(shape::<Option<Vec<u8>>>(), "option of list of u8");
     assert_eq!(shape::<Option<Option<()>>>(), "option of option of nothing");
