@@ -312,12 +312,12 @@ mod tests {
     /// Bytes that another language would write: spaces, any order, escapes, a key twice.
     #[test]
     fn bytes_of_another_language_are_read_and_written_back_sorted() {
-        let json = r#" { "b" : [1, {"z": null, "y": true}], "a": "\u00df", "b": 2.50, "A": {} } "#;
+        let json = r#" { "b" : [1, {"z": null, "y": true}], "a": "\u00df", "b": 2.50, "A": {"z": 1, "y": []} } "#;
         let bytes = [&[json.len() as u8][..], json.as_bytes()].concat();
         let dynamic: Dynamic = postcard::from_bytes(&bytes).unwrap();
         assert_eq!(dynamic.keys().collect::<Vec<_>>(), ["A", "a", "b"]);
         assert_eq!(dynamic.get::<f64>("b"), Ok(Some(2.5)));
-        let written = r#"{"A":{},"a":"ß","b":2.5}"#;
+        let written = r#"{"A":{"y":[],"z":1},"a":"ß","b":2.5}"#;
         let expected = [&[written.len() as u8][..], written.as_bytes()].concat();
         assert_eq!(postcard::to_allocvec(&dynamic).unwrap(), expected);
     }
