@@ -11,6 +11,8 @@
 
 use crate::random::NoRandomness;
 use crate::rules::reason::Reason;
+use crate::wire::limits::write::WriteError;
+use crate::wire::limits::{MAX_DEPTH, MAX_ELEMENTS};
 
 /// [`Sessions::decode`](crate::Sessions::decode) did not accept a value. Nobody needs to act:
 /// the visitor starts anew.
@@ -56,6 +58,40 @@ pub enum EncodeError {
         /// What postcard said.
         source: postcard::Error,
     },
+    /// The data has more than 128 levels, so opening would refuse it. A struct, a newtype, a tuple,
+    /// an enum, an option, a list and a map are one level each, empty or not. In the levels of a
+    /// type that contains itself:
+    ///
+    /// | type | levels of its own |
+    /// | --- | --- |
+    /// | `struct Nest(Option<Box<Nest>>)`, a newtype and an option | 64 |
+    /// | `struct Tree { children: Vec<Tree> }`, a struct and a list | 64 |
+    /// | `enum Term { Zero, Next(Box<Term>) }`, an enum | 128 |
+    #[error(
+        "`{type_name}` is nested deeper than {limit} levels. A struct, a newtype, a tuple, an enum, \
+         an option, a list and a map are one level each, so a struct that contains itself through \
+         an `Option` or a `Vec` can be {} deep: keep such data in a database and its id in the session",
+        limit / 2
+    )]
+    TooDeep {
+        /// The session's type.
+        type_name: &'static str,
+        /// The limit, 128.
+        limit: u32,
+    },
+    /// The lists and maps of the data have more than 4096 elements together, and opening would
+    /// refuse them. (Elements that take up a byte each are [`TooLarge`](EncodeError::TooLarge)
+    /// earlier.)
+    #[error(
+        "the lists and maps of `{type_name}` have more than {limit} elements together: \
+         keep a count instead of empty elements"
+    )]
+    TooManyElements {
+        /// The session's type.
+        type_name: &'static str,
+        /// The limit, 4096.
+        limit: u32,
+    },
     /// What was written does not read back as it was. Only looked for where debug assertions are
     /// on.
     #[error("`{type_name}` does not read back as it was written: {ROUND_TRIP_CAUSES}")]
@@ -76,6 +112,19 @@ pub enum EncodeError {
 impl From<NoRandomness> for EncodeError {
     fn from(_: NoRandomness) -> EncodeError {
         EncodeError::Randomness
+    }
+}
+
+impl EncodeError {
+    /// Tells the developer why data of this type was not written.
+    pub(crate) fn of_write(error: WriteError<postcard::Error>, type_name: &'static str) -> Self {
+        match error {
+            WriteError::TooDeep => EncodeError::TooDeep { type_name, limit: MAX_DEPTH },
+            WriteError::TooManyElements => {
+                EncodeError::TooManyElements { type_name, limit: MAX_ELEMENTS }
+            }
+            WriteError::Other(source) => EncodeError::Serialize { type_name, source },
+        }
     }
 }
 
@@ -101,5 +150,56 @@ impl ConfigError {
     /// The builder's method whose argument was refused.
     pub fn setting(&self) -> &'static str {
         self.setting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EncodeError;
+    use crate::{Key, KeyRing, Session, Sessions};
+    use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+    fn encode<T: Serialize + DeserializeOwned + Default>(data: T) -> Result<String, EncodeError> {
+        let sessions = Sessions::builder("shop", KeyRing::new(Key::generate())).build().unwrap();
+        sessions.encode(&Session::new(data))
+    }
+
+    #[derive(Serialize, Deserialize, Default)]
+    struct Nest(Option<Box<Nest>>);
+
+    fn nest(levels: usize) -> Nest {
+        (1..levels).fold(Nest(None), |inside, _| Nest(Some(Box::new(inside))))
+    }
+
+    #[test]
+    fn data_too_deep_to_be_opened_is_not_sealed() {
+        assert!(encode(nest(64)).is_ok());
+        let error = encode(nest(65)).unwrap_err();
+        assert!(matches!(error, EncodeError::TooDeep { limit: 128, .. }));
+        assert_eq!(
+            error.to_string(),
+            "`sealed_session::error::tests::Nest` is nested deeper than 128 levels. A struct, a \
+             newtype, a tuple, an enum, an option, a list and a map are one level each, so a \
+             struct that contains itself through an `Option` or a `Vec` can be 64 deep: keep such \
+             data in a database and its id in the session"
+        );
+    }
+
+    #[test]
+    fn data_with_too_many_elements_to_be_opened_is_not_sealed() {
+        assert!(encode(vec![(); 4096]).is_ok());
+        let error = encode(vec![(); 4097]).unwrap_err();
+        assert!(matches!(error, EncodeError::TooManyElements { limit: 4096, .. }));
+        assert_eq!(
+            error.to_string(),
+            "the lists and maps of `alloc::vec::Vec<()>` have more than 4096 elements together: \
+             keep a count instead of empty elements"
+        );
+    }
+
+    #[test]
+    fn data_with_too_many_elements_and_too_many_bytes_tells_its_size() {
+        let error = encode(vec![1_u8; 5000]).unwrap_err();
+        assert!(matches!(error, EncodeError::TooLarge { size: 6795, limit: 4096 }), "{error}");
     }
 }

@@ -78,6 +78,7 @@
 //! | `axum` | | [`axum::Session`] as an extractor |
 //! | `actix-web` | | [`actix_web::SessionMiddleware`], and [`actix_web::Session`] as an extractor |
 //! | `poem` | | [`poem::SessionMiddleware`], and [`poem::Session`] as an extractor |
+//! | `dynamic` | | [`Dynamic`]: named values of any type instead of a type of your own |
 //! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
 //! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
@@ -99,6 +100,10 @@
 #[cfg(feature = "_adapter")]
 mod adapters;
 mod config;
+#[cfg_attr(not(test), expect(dead_code, reason = "no session offers tokens yet"))]
+mod csrf;
+#[cfg(feature = "dynamic")]
+mod dynamic;
 mod error;
 mod headers;
 #[cfg(feature = "inspect")]
@@ -107,10 +112,14 @@ pub mod inspect;
 pub mod key_file;
 mod keys;
 mod live_state;
+#[cfg(feature = "private-jar")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the builder has no migration yet"))]
+mod migration;
 mod random;
 mod rules;
 mod session;
 mod sessions;
+pub mod shape;
 mod steps;
 mod telemetry;
 mod timestamp;
@@ -129,6 +138,8 @@ pub use adapters::poem;
 pub use adapters::tower;
 pub use config::builder::SessionsBuilder;
 pub use cookie::SameSite;
+#[cfg(feature = "dynamic")]
+pub use dynamic::{Dynamic, DynamicError};
 pub use error::{ConfigError, DecodeError, EncodeError};
 pub use headers::set_cookie::Persistence;
 #[cfg(feature = "key-file")]

@@ -7,10 +7,11 @@ use sealed_session::key_file::{
     Health, KeyFileError, KeyFileOptions, KeySchedule, KeyWatch, Pace, Polled, Reloader, Revoked,
     Rotated, Rotation,
 };
+use sealed_session::shape::ShapeTest;
 use sealed_session::{
-    ConfigError, DatedKey, DecodeError, EncodeError, Key, KeyError, KeyFile, KeyId, KeyRing,
-    KeyState, Origin, Persistence, Reason, Saved, Session, Sessions, SessionsBuilder, actix_web,
-    axum, poem, tower,
+    ConfigError, DatedKey, DecodeError, Dynamic, DynamicError, EncodeError, Key, KeyError, KeyFile,
+    KeyId, KeyRing, KeyState, Origin, Persistence, Reason, Saved, Session, Sessions,
+    SessionsBuilder, actix_web, axum, poem, tower,
 };
 use std::cell::Cell;
 use std::error::Error;
@@ -42,6 +43,13 @@ fn what_holds_no_session_is_shared_between_threads() {
     is_shared::<Reason>();
     is_shared::<Saved>();
     is_shared::<Persistence>();
+    is_shared::<ShapeTest<u32>>();
+}
+
+/// Like any data: it goes from thread to thread with its session.
+#[test]
+fn dynamic_data_is_shared_between_threads() {
+    is_shared::<Dynamic>();
 }
 
 #[test]
@@ -70,6 +78,7 @@ fn what_inspect_tells_is_shared_between_threads() {
 fn errors_go_through_any_box() {
     is_error::<ConfigError>();
     is_error::<DecodeError>();
+    is_error::<DynamicError>();
     is_error::<EncodeError>();
     is_error::<KeyError>();
     is_error::<KeyFileError>();

@@ -300,7 +300,10 @@ pub(crate) fn default_data<T: Serialize + DeserializeOwned + Default>(
 
     let sealed_as = schema.sealed_as(None);
     let mut draft = codec.draft(bytes.len());
-    schema.write(sealed_as, &default, &mut draft).map_err(cannot_be_serialised)?;
+    schema.write(sealed_as, &default, &mut draft).map_err(|error| {
+        let error = EncodeError::of_write(error, type_name::<T>());
+        ConfigError::new("build", format!("`T::default()` cannot be sealed: {error}"))
+    })?;
     for (version, len) in [(sealed_as, draft.data_len()), (schema.version, bytes.len())] {
         if let Err(EncodeError::TooLarge { size, limit }) =
             codec.check_size(&first_stamps(version), len)

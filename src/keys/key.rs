@@ -18,6 +18,7 @@ const CHECKSUM_LEN: usize = 4;
 const TEXT_LEN: usize = PREFIX.len() + (SECRET_LEN + CHECKSUM_LEN) / 3 * 4;
 
 const ENCRYPTION_INFO: &[u8] = b"sealed-session v1 encryption";
+const CSRF_INFO: &[u8] = b"sealed-session v1 csrf";
 const KEY_ID_INFO: &[u8] = b"sealed-session v1 key id";
 
 /// 32 secret bytes from which everything that seals and opens is derived.
@@ -116,6 +117,13 @@ impl Key {
         key
     }
 
+    /// The key that authenticates form tokens. Boxed, so that it is not copied about when it moves.
+    pub(crate) fn csrf_key(&self) -> Box<Zeroizing<[u8; 32]>> {
+        let mut key = Box::new(Zeroizing::new([0; 32]));
+        expand(&self.secret[..], CSRF_INFO, &mut key[..]);
+        key
+    }
+
     /// A key derived from other key material that is uniformly random already.
     #[cfg(feature = "private-jar")]
     pub(crate) fn derived_from(material: &[u8], info: &[u8]) -> Key {
@@ -192,16 +200,20 @@ mod tests {
 
     /// Computed once with Python's hmac, hashlib and base64. Never regenerate.
     #[test]
-    fn golden_text_id_and_encryption_key() {
+    fn golden_text_id_and_derived_keys() {
         assert_eq!(key().to_text().as_str(), GOLDEN_TEXT);
         assert_eq!(key().id().to_string(), GOLDEN_ID);
         let hex: String = key().encryption_key().iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(hex, GOLDEN_ENCRYPTION_KEY);
+        let hex: String = key().csrf_key().iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(hex, GOLDEN_CSRF_KEY);
     }
     const GOLDEN_TEXT: &str = "ssk1_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh_9IDo4";
     const GOLDEN_ID: &str = "fd55ef40";
     const GOLDEN_ENCRYPTION_KEY: &str =
         "95558be90d6adc23624f346fc02f3cee1439949c937001152bce2b604af6db37";
+    const GOLDEN_CSRF_KEY: &str =
+        "5ee55c4e4f8312ec068ac88a160aa8efeca5c4d8331ddd030848bb41f2a1f82d";
 
     #[test]
     fn text_form_comes_back() {

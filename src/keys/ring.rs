@@ -54,6 +54,7 @@ pub struct KeyRing {
 struct RingKey {
     id: KeyId,
     cipher: Cipher,
+    csrf_key: Box<Zeroizing<[u8; 32]>>,
     seals: Seals,
     /// `None`: for ever.
     open_until: Option<Timestamp>,
@@ -71,7 +72,8 @@ enum Seals {
 impl RingKey {
     fn new(key: &Key, seals: Seals) -> RingKey {
         let cipher = Cipher::new(&key.encryption_key());
-        RingKey { id: key.id(), cipher, seals, open_until: None, revoked: false }
+        let csrf_key = key.csrf_key();
+        RingKey { id: key.id(), cipher, csrf_key, seals, open_until: None, revoked: false }
     }
 
     /// The state of a key that neither seals nor opens.
@@ -298,6 +300,18 @@ impl KeyRing {
     /// The key that seals at `now`.
     pub(crate) fn sealing(&self, now: Timestamp) -> Option<(KeyId, &Cipher)> {
         self.active(now).map(|key| (key.id, &key.cipher))
+    }
+
+    /// What form tokens that name this key are checked with, if it opens at `now`.
+    pub(crate) fn csrf_opening(&self, id: KeyId, now: Timestamp) -> Option<&[u8; 32]> {
+        let place = self.keys.binary_search_by_key(&id, |key| key.id).ok()?;
+        let key = &self.keys[place];
+        key.ended(now).is_none().then_some(&*key.csrf_key)
+    }
+
+    /// What form tokens are made with at `now`: of the key that seals.
+    pub(crate) fn csrf_sealing(&self, now: Timestamp) -> Option<(KeyId, &[u8; 32])> {
+        self.active(now).map(|key| (key.id, &**key.csrf_key))
     }
 }
 

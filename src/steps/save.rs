@@ -166,7 +166,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         let mut plaintext = self.codec.draft(before.unwrap_or(USUAL_LEN));
         self.schema
             .write(schema, data, &mut plaintext)
-            .map_err(|source| EncodeError::Serialize { type_name: type_name::<T>(), source })?;
+            .map_err(|error| EncodeError::of_write(error, type_name::<T>()))?;
         Ok(Draft { plaintext, schema })
     }
 
@@ -264,7 +264,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             let len = self
                 .schema
                 .later_len(data)
-                .map_err(|source| EncodeError::Serialize { type_name: type_name::<T>(), source })?;
+                .map_err(|error| EncodeError::of_write(error, type_name::<T>()))?;
             self.codec.check_size(&later, len)?;
         }
         Ok(())

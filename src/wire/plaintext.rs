@@ -12,6 +12,7 @@ use crate::rules::reason::{Reason, Refusal};
 use crate::rules::timeouts::{Clocks, Timeouts};
 use crate::timestamp::Timestamp;
 use crate::wire::envelope::{Binding, Text};
+use crate::wire::limits::{self, write::WriteError};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use uuid::{Uuid, Variant};
@@ -31,6 +32,9 @@ pub(crate) const ID_RANDOM_LEN: usize = 10;
 
 /// More than the plaintext of any cookie.
 const MAX_LEN: usize = 4096;
+
+/// Why data was not written.
+pub(crate) type NotWritten = WriteError<postcard::Error>;
 
 /// What the library itself keeps about a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +160,7 @@ impl Plaintext {
     }
 
     /// Appends `value` to the data of a draft.
-    pub(crate) fn append<T: Serialize>(&mut self, value: &T) -> postcard::Result<()> {
+    pub(crate) fn append<T: Serialize>(&mut self, value: &T) -> Result<(), NotWritten> {
         let end = self.text.end();
         let start = end.len();
         // Tries the spare capacity first; if it overflows, retries with the maximum.
@@ -201,18 +205,35 @@ fn padded_len(len: usize, padding: usize) -> usize {
 }
 
 /// Returns how many bytes `value` has as data. They are counted and not kept.
-pub(crate) fn counted_len<T: Serialize>(value: &T) -> postcard::Result<usize> {
-    postcard::serialize_with_flavor(value, Counted { out: &mut [], len: 0 })
+pub(crate) fn counted_len<T: Serialize>(value: &T) -> Result<usize, NotWritten> {
+    write_counted(value, &mut [])
 }
 
 /// Appends at most `room` bytes of `value`. Returns how many it has: a list of millions costs no
 /// memory and still leads to an error that tells its size.
-fn write_into<T: Serialize>(out: &mut Vec<u8>, room: usize, value: &T) -> postcard::Result<usize> {
+fn write_into<T: Serialize>(
+    out: &mut Vec<u8>,
+    room: usize,
+    value: &T,
+) -> Result<usize, NotWritten> {
     let start = out.len();
     out.resize(start + room, 0);
-    let len = postcard::serialize_with_flavor(value, Counted { out: &mut out[start..], len: 0 })?;
+    let len = write_counted(value, &mut out[start..])?;
     out.truncate(start + len.min(room));
     Ok(len)
+}
+
+/// Writes what of `value` fits `out`, and returns how many bytes it has.
+#[inline]
+fn write_counted<T: Serialize>(value: &T, out: &mut [u8]) -> Result<usize, NotWritten> {
+    let mut serializer = postcard::Serializer { output: Counted { out, len: 0 } };
+    let written = limits::write::serialize(value, &mut serializer);
+    let len = serializer.output.len;
+    match written {
+        // The size is what the developer is told: it names what to change.
+        Err(WriteError::TooManyElements) if len > MAX_LEN => Ok(len),
+        written => written.map(|()| len),
+    }
 }
 
 /// Writes what there is room for, and counts all.
@@ -222,7 +243,7 @@ struct Counted<'o> {
 }
 
 impl postcard::ser_flavors::Flavor for Counted<'_> {
-    type Output = usize;
+    type Output = ();
 
     #[inline]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
@@ -243,8 +264,8 @@ impl postcard::ser_flavors::Flavor for Counted<'_> {
         Ok(())
     }
 
-    fn finalize(self) -> postcard::Result<usize> {
-        Ok(self.len)
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 

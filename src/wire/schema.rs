@@ -2,7 +2,7 @@
 
 use crate::rules::reason::{Reason, Refusal};
 use crate::wire::limits;
-use crate::wire::plaintext::{self, Plaintext};
+use crate::wire::plaintext::{self, NotWritten, Plaintext};
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::type_name;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// How data of an older schema becomes a `T`; `None` if it is not of that schema.
 pub(crate) type Upgrade<T> = Box<dyn Fn(&[u8]) -> Option<T> + Send + Sync>;
 
-type Downgrade<T> = Box<dyn Fn(&T, &mut Plaintext) -> postcard::Result<()> + Send + Sync>;
+type Downgrade<T> = Box<dyn Fn(&T, &mut Plaintext) -> Result<(), NotWritten> + Send + Sync>;
 
 /// How a `T` is written for servers that know only an older schema.
 pub(crate) struct SealAs<T> {
@@ -69,7 +69,7 @@ impl<T: Serialize + DeserializeOwned> Schema<T> {
         schema: u32,
         value: &T,
         out: &mut Plaintext,
-    ) -> postcard::Result<()> {
+    ) -> Result<(), NotWritten> {
         match &self.seal_as {
             Some(older) if older.version == schema => (older.write)(value, out),
             _ => out.append(value),
@@ -77,7 +77,7 @@ impl<T: Serialize + DeserializeOwned> Schema<T> {
     }
 
     /// Returns how many bytes `value` has in today's schema, which follows when `seal_as` is dropped.
-    pub(crate) fn later_len(&self, value: &T) -> postcard::Result<usize> {
+    pub(crate) fn later_len(&self, value: &T) -> Result<usize, NotWritten> {
         plaintext::counted_len(value)
     }
 
@@ -106,7 +106,7 @@ impl<T: Serialize + DeserializeOwned> Schema<T> {
 #[inline]
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let mut deserializer = postcard::Deserializer::from_bytes(bytes);
-    let value = limits::deserialize(&mut deserializer).ok()?;
+    let value = limits::read::deserialize(&mut deserializer).ok()?;
     deserializer.finalize().is_ok_and(<[u8]>::is_empty).then_some(value)
 }
 

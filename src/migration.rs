@@ -1,0 +1,4 @@
+//! What visitors bring from the library that an application used before.
+
+pub(crate) mod id;
+pub(crate) mod private_jar;
