@@ -99,6 +99,7 @@
 #[cfg(feature = "_adapter")]
 mod adapters;
 mod config;
+mod ended;
 mod error;
 mod headers;
 #[cfg(feature = "inspect")]
@@ -127,6 +128,11 @@ pub use adapters::poem;
 pub use adapters::tower;
 pub use config::builder::SessionsBuilder;
 pub use cookie::SameSite;
+pub use ended::entry::EntryBytes;
+pub use ended::error::{ApplyError, EndError};
+pub use ended::list::{EndedSessions, EndedStatus};
+pub use ended::put::Applied;
+pub use ended::unsent::Unsent;
 pub use error::{ConfigError, DecodeError, EncodeError};
 #[cfg(feature = "key-file")]
 pub use key_file::KeyFile;

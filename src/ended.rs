@@ -1,0 +1,27 @@
+//! Sessions that were ended before their deadlines: what ended is remembered, not what lives.
+//!
+//! ```text
+//! end, destroy, end_others → number → put → list → unsent → entry → a feed
+//! a feed → entry → apply → put → list         list → leave
+//! load, save → request → list
+//! ```
+
+pub(crate) mod apply;
+pub(crate) mod aside;
+pub(crate) mod clock;
+pub(crate) mod end;
+pub(crate) mod entry;
+pub(crate) mod error;
+pub(crate) mod leave;
+pub(crate) mod list;
+pub(crate) mod number;
+pub(crate) mod outbox;
+pub(crate) mod packed;
+pub(crate) mod put;
+pub(crate) mod request;
+pub(crate) mod subject;
+pub(crate) mod sweep;
+pub(crate) mod unsent;
+
+#[cfg(test)]
+mod tests;

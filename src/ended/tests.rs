@@ -1,0 +1,8 @@
+//! The rules of the list, one test each.
+
+mod fixture;
+mod load;
+mod model;
+mod room;
+mod rules;
+mod sending;
