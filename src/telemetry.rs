@@ -159,3 +159,25 @@ pub(crate) fn ended_too_often(subject: crate::ended::subject::Subject) {
         "a subject ended 65 sessions, so all its sessions were ended"
     );
 }
+
+/// A feed of ended sessions skips an entry.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn feed_entry_refused(error: &crate::ended::error::ApplyError) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(target: TARGET, %error, "an entry in the feed of ended sessions was skipped");
+}
+
+/// A feed of ended sessions does not get on.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn feed_behind(problem: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(target: TARGET, problem,
+        "the feed of ended sessions is behind: ends do not reach other servers, and theirs not this one"
+    );
+}
+
+/// It gets on again.
+pub(crate) fn feed_caught_up() {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: TARGET, "the feed of ended sessions has caught up");
+}

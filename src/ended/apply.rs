@@ -1,6 +1,6 @@
 //! What a feed tells.
 
-use crate::ended::entry::Source;
+use crate::ended::entry::{Entry, Source};
 use crate::ended::error::ApplyError;
 use crate::ended::list::EndedSessions;
 use crate::ended::put::Applied;
@@ -44,7 +44,10 @@ impl EndedSessions {
     }
 
     pub(crate) fn apply_bytes(&self, entry: &[u8], now: Timestamp) -> Result<Applied, ApplyError> {
-        let entry = self.list.format.read(entry)?;
-        Ok(self.list.change(now, |list| list.put(entry, Source::Feed)))
+        Ok(self.apply_entry(self.list.format.read(entry)?, now))
+    }
+
+    pub(crate) fn apply_entry(&self, entry: Entry, now: Timestamp) -> Applied {
+        self.list.change(now, |list| list.put(entry, Source::Feed))
     }
 }

@@ -263,6 +263,15 @@ impl List {
         self.max_entries.load(Relaxed)
     }
 
+    pub(crate) fn unsent(&self) -> usize {
+        self.writer().unsent()
+    }
+
+    /// How many ids and cuts there are.
+    pub(crate) fn facts(&self) -> usize {
+        self.ids() + self.writer().cuts
+    }
+
     /// For how many milliseconds an end is kept, with the day that clocks may be apart.
     pub(crate) fn keep_and_a_day(&self) -> u64 {
         self.keep_millis() + DAY

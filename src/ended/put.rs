@@ -104,9 +104,10 @@ impl Locked<'_> {
             self.list.raise_everyone(after(created));
             return Applied::Known;
         }
-        if subject.is_some_and(|subject| self.covers(subject, cut)) {
-            return Applied::Known;
-        }
+        // What is ended all the same need not be listed. What only this server refuses is listed if
+        // it was ended here, to be sent; a full list must not list it for a feed again and again.
+        let superfluous = subject.is_some_and(|subject| self.covers(subject, cut))
+            || source == Source::Feed && created < self.list.everyone();
         let mut shard = self.list.shard_mut(usize::from(place.shard));
         let slot = match shard.ids.entry(place.key) {
             Slot::Occupied(slot) => {
@@ -127,6 +128,7 @@ impl Locked<'_> {
                 }
                 return if is_new { Applied::New } else { Applied::Known };
             }
+            Slot::Vacant(_) if superfluous => return Applied::Known,
             Slot::Vacant(slot) => slot.insert(IdValue::new(subject, cut, false)),
         };
         if source == Source::Here {

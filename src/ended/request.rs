@@ -172,11 +172,13 @@ impl EndedSessions {
 }
 
 impl Locked<'_> {
+    /// Whether every server knows that it ended, or will be told. What this server raised for
+    /// itself, the others do not know.
     fn is_ended(&self, id: Uuid, subject: Option<Subject>, cut: u32) -> bool {
         let place = Place::of_id(id);
         let listed = self.list.shard(usize::from(place.shard)).ids.contains_key(&place.key);
         listed
             || subject.is_some_and(|subject| self.covers(subject, cut))
-            || created(id).is_some_and(|created| created < self.list.everyone())
+            || created(id).is_some_and(|created| created < self.writer.shared_everyone)
     }
 }

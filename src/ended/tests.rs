@@ -1,5 +1,6 @@
 //! The rules of the list, one test each.
 
+mod figures;
 mod fixture;
 mod load;
 mod model;

@@ -263,6 +263,23 @@ fn an_id_that_is_ended_already_is_not_recorded_again() {
 }
 
 #[test]
+fn an_id_that_only_this_server_refuses_is_still_told_to_the_others() {
+    let (small, other) = (list().with_max_entries(3), list());
+    for n in 1..20 {
+        small.end_at(id(NOON + n, n), time(NOON + HOUR)).unwrap();
+    }
+    carry(&small, &[], NOON + HOUR);
+    let held = sign_in(&other, "17", NOON, 0);
+    assert!(at(NOON) < small.everyone());
+    destroy(&small, held, NOON + HOUR);
+    // It is older than the rest, so it leaves at once: before that it must be sent.
+    let sent = small.with_max_entries(100);
+    destroy(&sent, held, NOON + HOUR);
+    carry(&sent, &[&other], NOON + HOUR);
+    assert!(is_ended(&other, held));
+}
+
+#[test]
 fn the_65th_sign_out_within_keep_cuts_the_subject_and_the_66th_starts_anew() {
     let list = list();
     let elsewhere = sign_in(&list, "17", NOON, 1000);
