@@ -21,6 +21,8 @@ pub(crate) mod number;
 pub(crate) mod outbox;
 pub(crate) mod packed;
 pub(crate) mod put;
+#[cfg(feature = "redis")]
+pub(crate) mod redis_feed;
 pub(crate) mod request;
 pub(crate) mod snapshot;
 pub(crate) mod subject;

@@ -78,6 +78,8 @@
 //! | `axum` | | [`axum::Session`] as an extractor |
 //! | `actix-web` | | [`actix_web::SessionMiddleware`], and [`actix_web::Session`] as an extractor |
 //! | `poem` | | [`poem::SessionMiddleware`], and [`poem::Session`] as an extractor |
+//! | `redis` | | [`RedisFeed`]: sessions that ended are told to every server through Redis or Valkey |
+//! | `redis-tls` | | the same over TLS |
 //! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
 //! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
@@ -135,6 +137,8 @@ pub use ended::file_feed::FileFeed;
 pub use ended::health::FeedHealth;
 pub use ended::list::{EndedSessions, EndedStatus};
 pub use ended::put::Applied;
+#[cfg(feature = "redis")]
+pub use ended::redis_feed::RedisFeed;
 pub use ended::unsent::Unsent;
 pub use error::{ConfigError, DecodeError, EncodeError};
 #[cfg(feature = "key-file")]

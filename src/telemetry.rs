@@ -181,3 +181,13 @@ pub(crate) fn feed_caught_up() {
     #[cfg(feature = "tracing")]
     tracing::info!(target: TARGET, "the feed of ended sessions has caught up");
 }
+
+/// The stream of ended sessions is not the one that was read.
+#[cfg(feature = "redis")]
+pub(crate) fn feed_lost_entries() {
+    #[cfg(feature = "tracing")]
+    tracing::error!(target: TARGET,
+        "the feed of ended sessions lost entries (restored, flushed, or trimmed by somebody else): \
+         what this server knows is sent again"
+    );
+}

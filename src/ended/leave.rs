@@ -6,6 +6,8 @@
 use crate::ended::entry;
 use crate::ended::packed::{CutValue, IdValue, Key, MAX_CUT_TIME, PackedCut, Place, SHARDS};
 use crate::ended::put::{Locked, MAX_EVERYONE_AHEAD, after, last_of_cut};
+#[cfg(feature = "redis")]
+use crate::ended::{entry::Entry, list::EndedSessions, number::NO_CUT};
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 use std::collections::BinaryHeap;
@@ -174,6 +176,41 @@ impl Locked<'_> {
         if raise == Raise::Yes {
             // Before the lock is given back: no reader finds neither.
             self.list.raise_everyone(after(time));
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+impl EndedSessions {
+    /// Whether an entry has to be kept in a feed whatever its age there: the list still says the
+    /// same.
+    pub(crate) fn still_needs(&self, entry: &Entry, now: Timestamp) -> bool {
+        let kept = self.list.keep_and_a_day();
+        let is_needed = |from: u64| from.saturating_add(kept) > now.millis();
+        match *entry {
+            Entry::Id { id, .. } => {
+                is_needed(created(Place::of_id(id)).millis()) && self.is_ended(id)
+            }
+            Entry::Cut { subject, number, time } => {
+                is_needed(last_of_cut(number, time)) && self.cut(subject) == number
+            }
+            Entry::Everyone { .. } | Entry::Keep { .. } => false,
+        }
+    }
+
+    /// The time before which everyone must have ended if this entry goes; `None` if nothing is lost
+    /// by that.
+    pub(crate) fn covered_by(&self, entry: &Entry, now: Timestamp) -> Option<Timestamp> {
+        match *entry {
+            Entry::Id { id, subject, cut } => {
+                let is_covered = subject.is_some_and(|subject| self.cut(subject) > cut.max(NO_CUT));
+                (!is_covered).then(|| after(created(Place::of_id(id))))
+            }
+            Entry::Cut { subject, number, time } => {
+                (self.cut(subject) <= number).then(|| after(time.min(now)))
+            }
+            Entry::Everyone { before } => Some(before),
+            Entry::Keep { before, .. } => Some(before).filter(|before| before.millis() > 0),
         }
     }
 }

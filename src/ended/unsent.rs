@@ -57,6 +57,7 @@ impl EndedSessions {
 
     /// As [`unsent`](EndedSessions::unsent), but only what was ended lately, not what
     /// [`mark_all_unsent`](EndedSessions::mark_all_unsent) has marked.
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) fn unsent_lately(&self, max: usize) -> Unsent {
         self.collect(&mut self.list.writer(), max, false)
     }
@@ -126,6 +127,39 @@ impl EndedSessions {
         let len = self.list.ids() + writer.cuts;
         writer.outbox.all_marked(len);
         writer.everyone_unsent = writer.shared_everyone > Timestamp::default();
+    }
+
+    /// Marks these entries as unsent if the list still says the same.
+    #[cfg(feature = "redis")]
+    pub(crate) fn mark_unsent(&self, entries: &[Entry]) {
+        let list = &*self.list;
+        let mut writer = list.writer();
+        for entry in entries {
+            match *entry {
+                Entry::Id { id, .. } => {
+                    let place = Place::of_id(id);
+                    let mut shard = list.shard_mut(usize::from(place.shard));
+                    if let Some(value) = shard.ids.get_mut(&place.key) {
+                        writer.outbox.mark(&mut value.unsent, Hint::Id(place));
+                    }
+                }
+                Entry::Cut { subject, number, .. } => {
+                    let place = Place::of_subject(subject);
+                    let mut shard = list.shard_mut(usize::from(place.shard));
+                    if let Some(packed) = shard.cuts.get_mut(&place.key) {
+                        let mut cut = CutValue::from(*packed);
+                        if cut.number == number {
+                            writer.outbox.mark(&mut cut.unsent, Hint::Cut(place));
+                            *packed = PackedCut::from(cut);
+                        }
+                    }
+                }
+                Entry::Everyone { before } => {
+                    writer.everyone_unsent |= before == writer.shared_everyone;
+                }
+                Entry::Keep { .. } => {}
+            }
+        }
     }
 
     /// Makes a feed the one of this list. `wake` is called after each end here. `false` if the list
