@@ -24,7 +24,7 @@ impl Aside {
     /// Keeps an entry, if there is room for it.
     pub(crate) fn keep(&mut self, entry: Entry, source: Source) {
         if self.entries.len() < MAX_ASIDE {
-            // What was ended here must be sent once it counts, whoever else told of it.
+            // What was ended here must be sent once it counts, no matter who else told of it.
             let known = self.entries.entry(entry).or_insert(source);
             if source == Source::Here {
                 *known = Source::Here;

@@ -1,6 +1,6 @@
 //! The list in memory: its tables, who may change them, and what an operator may ask.
 //!
-//! Reading takes one of 256 locks, and none while there is nothing to find. Whoever changes the
+//! Reading takes one of 256 locks, and none while there is nothing to find. Anyone who changes the
 //! list takes `Writer` first, so that every change is one step; changes are rare.
 
 use crate::ended::aside::Aside;
@@ -245,7 +245,7 @@ impl List {
         self.sequence.load(std::sync::atomic::Ordering::Acquire)
     }
 
-    /// The next sequence number counts only when its cut can be found: whoever reads the number
+    /// The next sequence number counts only when its cut can be found: a reader of the number
     /// before has not seen the cut, and is told so.
     pub(crate) fn set_sequence(&self, sequence: u64) {
         self.sequence.store(sequence, std::sync::atomic::Ordering::Release);

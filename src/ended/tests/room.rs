@@ -182,7 +182,6 @@ fn a_clock_that_runs_brings_the_list_round_in_a_minute() {
 }
 
 #[test]
-#[ignore = "takes a minute without optimisation: cargo test --release -- --ignored four_million"]
 fn four_million_entries_and_one_more() {
     let list = list();
     for n in 0..4_000_000 {

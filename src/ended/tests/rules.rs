@@ -34,7 +34,7 @@ fn an_empty_subject_is_refused() {
 }
 
 #[test]
-fn an_id_over_a_day_ahead_is_refused_to_whoever_ends_it() {
+fn an_id_over_a_day_ahead_is_refused_when_it_is_ended() {
     let list = list();
     assert_eq!(list.end_at(id(NOON + DAY, 1), time(NOON)), Ok(()));
     assert_eq!(list.end_at(id(NOON + DAY + 1, 2), time(NOON)), Err(EndError::FromTheFuture));
@@ -135,7 +135,7 @@ fn end_others_is_refused_if_the_subject_was_cut_since_load() {
 }
 
 #[test]
-fn whoever_loses_the_response_of_end_others_signs_in_again() {
+fn a_visitor_who_loses_the_response_of_end_others_signs_in_again() {
     let list = list();
     let before = sign_in(&list, "17", NOON, 1);
     end_others(&list, before, &mut list.seen(), NOON).unwrap();
@@ -437,4 +437,10 @@ fn debug_shows_numbers_and_no_subject() {
     list.end_all_of_at("alice@example.com", time(NOON)).unwrap();
     let text = format!("{list:?}");
     assert!(text.contains("subjects: 1") && !text.contains("alice"), "{text}");
+}
+
+#[test]
+fn a_list_may_go_to_any_thread() {
+    fn check<T: Send + Sync + Clone + std::fmt::Debug + 'static>() {}
+    check::<crate::ended::list::EndedSessions>();
 }
