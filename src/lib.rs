@@ -79,6 +79,8 @@
 //! | `actix-web` | | [`actix_web::SessionMiddleware`], and [`actix_web::Session`] as an extractor |
 //! | `poem` | | [`poem::SessionMiddleware`], and [`poem::Session`] as an extractor |
 //! | `dynamic` | | [`Dynamic`]: named values of any type instead of a type of your own |
+//! | `redis` | | [`RedisFeed`]: sessions that ended are told to every server through Redis or Valkey |
+//! | `redis-tls` | | the same over TLS |
 //! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
 //! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
@@ -104,6 +106,7 @@ mod config;
 mod csrf;
 #[cfg(feature = "dynamic")]
 mod dynamic;
+mod ended;
 mod error;
 mod headers;
 #[cfg(feature = "inspect")]
@@ -140,6 +143,16 @@ pub use config::builder::SessionsBuilder;
 pub use cookie::SameSite;
 #[cfg(feature = "dynamic")]
 pub use dynamic::{Dynamic, DynamicError};
+pub use ended::entry::EntryBytes;
+pub use ended::error::{ApplyError, EndError};
+pub use ended::feed_error::FeedError;
+pub use ended::file_feed::FileFeed;
+pub use ended::health::FeedHealth;
+pub use ended::list::{EndedSessions, EndedStatus};
+pub use ended::put::Applied;
+#[cfg(feature = "redis")]
+pub use ended::redis_feed::RedisFeed;
+pub use ended::unsent::Unsent;
 pub use error::{ConfigError, DecodeError, EncodeError};
 pub use headers::set_cookie::Persistence;
 #[cfg(feature = "key-file")]

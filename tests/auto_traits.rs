@@ -9,9 +9,10 @@ use sealed_session::key_file::{
 };
 use sealed_session::shape::ShapeTest;
 use sealed_session::{
-    ConfigError, DatedKey, DecodeError, Dynamic, DynamicError, EncodeError, Key, KeyError, KeyFile,
-    KeyId, KeyRing, KeyState, Origin, Persistence, Reason, Saved, Session, Sessions,
-    SessionsBuilder, actix_web, axum, poem, tower,
+    Applied, ApplyError, ConfigError, DatedKey, DecodeError, Dynamic, DynamicError, EncodeError,
+    EndError, EndedSessions, EndedStatus, EntryBytes, FeedError, FeedHealth, FileFeed, Key,
+    KeyError, KeyFile, KeyId, KeyRing, KeyState, Origin, Persistence, Reason, RedisFeed, Saved,
+    Session, Sessions, SessionsBuilder, Unsent, actix_web, axum, poem, tower,
 };
 use std::cell::Cell;
 use std::error::Error;
@@ -74,12 +75,28 @@ fn what_inspect_tells_is_shared_between_threads() {
     is_shared::<Server>();
 }
 
+/// One list and one feed for all threads.
+#[test]
+fn ended_sessions_are_shared_between_threads() {
+    is_shared::<Applied>();
+    is_shared::<EndedSessions>();
+    is_shared::<EndedStatus>();
+    is_shared::<EntryBytes>();
+    is_shared::<FeedHealth>();
+    is_shared::<FileFeed>();
+    is_shared::<RedisFeed>();
+    is_shared::<Unsent>();
+}
+
 #[test]
 fn errors_go_through_any_box() {
+    is_error::<ApplyError>();
     is_error::<ConfigError>();
     is_error::<DecodeError>();
     is_error::<DynamicError>();
     is_error::<EncodeError>();
+    is_error::<EndError>();
+    is_error::<FeedError>();
     is_error::<KeyError>();
     is_error::<KeyFileError>();
     is_error::<actix_web::SessionRejection>();

@@ -44,6 +44,11 @@ impl Crate {
         self.modules.values().chain(&self.tests).map(String::as_str)
     }
 
+    /// The folders beside files that are compiled for tests only.
+    pub(crate) fn folders_of_tests(&self) -> impl Iterator<Item = &str> {
+        self.tests.iter().filter_map(|file| file.strip_suffix(".rs"))
+    }
+
     pub(crate) fn lines_without_tests(&self) -> impl Iterator<Item = (&str, usize)> {
         self.lines.iter().map(|(file, lines)| (file.as_str(), *lines))
     }

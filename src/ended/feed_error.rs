@@ -1,0 +1,52 @@
+//! What can go wrong with a feed.
+
+use std::io;
+
+/// A feed could not be opened, or does not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeedError {
+    /// The list has a feed, and an end that one has sent would never reach the other.
+    #[error(
+        "this list of ended sessions has a feed already: drop that one first, or make a second list"
+    )]
+    AnotherFeed,
+    /// The file, or its folder, cannot be used as it is.
+    #[error("the file of ended sessions {path}: {problem}")]
+    File {
+        /// The file's path.
+        path: String,
+        /// What is wrong, and the fix.
+        problem: String,
+    },
+    /// The disk refused.
+    #[error("the file of ended sessions {path} cannot be {action}")]
+    Disk {
+        /// The file's path.
+        path: String,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No thread could be started.
+    #[error("no thread to carry ended sessions")]
+    Thread(#[source] io::Error),
+    /// Redis could not be reached, or refused.
+    #[error("Redis at {address}: {problem}")]
+    Redis {
+        /// Host, port and database, without user and password.
+        address: String,
+        /// What is wrong, and the fix.
+        problem: String,
+    },
+    /// Not everything could be sent in the given time.
+    #[error(
+        "{unsent} ended sessions could not be sent in time and are lost if the process ends: `health` \
+         tells why"
+    )]
+    Unsent {
+        /// How many entries are left.
+        unsent: usize,
+    },
+}

@@ -1,0 +1,286 @@
+//! One process's view of the file: what it has read, how it appends, how it writes the file anew.
+//! It has no thread and no clock.
+
+use super::disk::{self, Identity, failed};
+use super::lines;
+use crate::ended::entry::Entry;
+use crate::ended::error::ApplyError;
+use crate::ended::feed_error::FeedError;
+use crate::ended::list::EndedSessions;
+use crate::telemetry;
+use crate::timestamp::Timestamp;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// So many entries are appended in one step.
+const BATCH: usize = 10_000;
+
+/// A file is not written anew before it has so many bytes.
+const MIN_COMPACTED: u64 = 1 << 20;
+
+/// An entry's line, roughly.
+const BYTES_A_LINE: u64 = 57;
+
+/// How many bytes before the place read to must still be the same.
+const MARK: u64 = 48;
+
+/// Entries of later versions that are carried along when the file is written anew.
+const MAX_LATER: usize = 65_536;
+
+/// What became of an attempt to append.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    /// Everything is in the file.
+    All,
+    /// Another process has the lock.
+    Locked,
+}
+
+pub(crate) struct Log {
+    path: PathBuf,
+    ended: EndedSessions,
+    file: File,
+    identity: Identity,
+    /// Up to where the file was read: the end of a whole line.
+    read_to: u64,
+    /// What stands before that place, to notice a file whose content was replaced.
+    mark: Vec<u8>,
+    /// How long the file was when it was last read.
+    len: u64,
+    /// The longest time for which the file says that ends are kept, in seconds.
+    keep: Option<u32>,
+    later: Vec<Vec<u8>>,
+    foreign_told: Option<Timestamp>,
+    /// The size after the last compaction: it must double before the next.
+    compacted: u64,
+}
+
+impl Log {
+    pub(crate) fn open(path: &Path, ended: &EndedSessions) -> Result<Log, FeedError> {
+        let (file, identity) = disk::open(path)?;
+        Ok(Log {
+            path: path.to_owned(),
+            ended: ended.clone(),
+            file,
+            identity,
+            read_to: 0,
+            mark: Vec::new(),
+            len: 0,
+            keep: None,
+            later: Vec::new(),
+            foreign_told: None,
+            compacted: 0,
+        })
+    }
+
+    /// Takes in what was appended since. A file that another one took the place of is read from the
+    /// start; what it does not hold will be appended.
+    pub(crate) fn read_new(&mut self, now: Timestamp) -> Result<(), FeedError> {
+        let named = Identity::at(&self.path).map_err(failed(&self.path, "read"))?;
+        // If the path names nothing, the next append makes a file.
+        if named.is_some_and(|named| named != self.identity) {
+            self.reopen()?;
+        }
+        self.read_held(now).map_err(failed(&self.path, "read"))
+    }
+
+    fn reopen(&mut self) -> Result<(), FeedError> {
+        (self.file, self.identity) = disk::open(&self.path)?;
+        self.replaced();
+        Ok(())
+    }
+
+    fn replaced(&mut self) {
+        self.read_again();
+        self.compacted = 0;
+        self.ended.mark_all_unsent();
+    }
+
+    /// Has the next read begin at the start, with a clock that is right now.
+    pub(crate) fn read_again(&mut self) {
+        self.read_to = 0;
+        self.len = 0;
+        self.mark.clear();
+        self.later.clear();
+        self.keep = None;
+    }
+
+    fn read_held(&mut self, now: Timestamp) -> io::Result<()> {
+        let len = self.file.metadata()?.len();
+        if len < self.read_to || len != self.len && self.mark()? != self.mark {
+            self.replaced();
+        }
+        if len == self.len {
+            return Ok(());
+        }
+        self.file.seek(SeekFrom::Start(self.read_to))?;
+        let Log { file, ended, keep, later, foreign_told, .. } = self;
+        let mut buffer = [0; 256];
+        let whole = lines::read(&*file, |line| {
+            let bytes = lines::decode(line, &mut buffer).unwrap_or_default();
+            let read = ended.list.format.read(bytes);
+            match read {
+                Ok(entry) => {
+                    if let Entry::Keep { seconds, .. } = entry {
+                        *keep = Some(seconds).max(*keep);
+                    }
+                    ended.apply_entry(entry, now);
+                }
+                Err(error) => {
+                    if matches!(error, ApplyError::UnknownVersion(_)) && later.len() < MAX_LATER {
+                        later.push(line.to_vec());
+                    }
+                    let due = foreign_told
+                        .is_none_or(|told| now.millis().abs_diff(told.millis()) >= 60_000);
+                    if due {
+                        *foreign_told = Some(now);
+                        telemetry::feed_entry_refused(&error);
+                    }
+                }
+            }
+        })?;
+        self.len = len;
+        self.read_to += whole;
+        self.mark = self.mark()?;
+        Ok(())
+    }
+
+    /// The bytes before the place read to.
+    fn mark(&mut self) -> io::Result<Vec<u8>> {
+        let len = self.read_to.min(MARK);
+        self.file.seek(SeekFrom::Start(self.read_to - len))?;
+        let mut mark = Vec::with_capacity(MARK as usize);
+        Read::take(&self.file, len).read_to_end(&mut mark)?;
+        Ok(mark)
+    }
+
+    /// Whether there is something to append.
+    pub(crate) fn has_to_append(&self) -> bool {
+        self.ended.list.unsent() > 0 || self.must_raise_keep()
+    }
+
+    fn must_raise_keep(&self) -> bool {
+        self.keep.is_none_or(|stored| stored < self.ended.list.keep_seconds())
+    }
+
+    /// Appends what is not in the file yet, and writes the file anew if most of it is superfluous.
+    pub(crate) fn append(&mut self, now: Timestamp) -> Result<Appended, FeedError> {
+        loop {
+            if !disk::try_lock(&self.file).map_err(failed(&self.path, "locked"))? {
+                return Ok(Appended::Locked);
+            }
+            // Another process may have renamed a new file over the one that is held here.
+            let named = Identity::at(&self.path).map_err(failed(&self.path, "read"))?;
+            if named == Some(self.identity) {
+                break;
+            }
+            // Opening another file gives the lock of this one back.
+            self.reopen()?;
+        }
+        let appended = self.append_locked(now);
+        let unlocked = self.file.unlock().map_err(failed(&self.path, "unlocked"));
+        appended.and(unlocked).map(|()| Appended::All)
+    }
+
+    fn append_locked(&mut self, now: Timestamp) -> Result<(), FeedError> {
+        // What others wrote first, so that nothing is appended twice.
+        self.read_held(now).map_err(failed(&self.path, "read"))?;
+        if self.len > self.read_to {
+            // Somebody was interrupted in the middle of a line.
+            self.file
+                .set_len(self.read_to)
+                .map_err(failed(&self.path, "cut to its last whole line"))?;
+            self.len = self.read_to;
+        }
+        if self.must_raise_keep() {
+            self.raise_keep(now)?;
+        }
+        let mut text = Vec::new();
+        loop {
+            let unsent = self.ended.unsent(BATCH);
+            if unsent.is_empty() {
+                break;
+            }
+            text.clear();
+            unsent.entries().for_each(|entry| lines::write(&entry, &mut text));
+            self.write(&text)?;
+            self.ended.confirm(&unsent);
+        }
+        if self.is_compactable() {
+            self.compact().map_err(failed(&self.path, "written anew"))?;
+        }
+        Ok(())
+    }
+
+    /// One line says both for how long ends are kept and what may have been forgotten until now.
+    fn raise_keep(&mut self, now: Timestamp) -> Result<(), FeedError> {
+        let seconds = self.ended.list.keep_seconds();
+        let before = self.keep.map_or(0, |old| now.millis().saturating_sub(u64::from(old) * 1000));
+        let entry = Entry::Keep { seconds, before: Timestamp::from_millis(before) };
+        let mut text = Vec::new();
+        lines::write(&self.ended.list.format.write(&entry), &mut text);
+        self.write(&text)?;
+        self.keep = Some(seconds);
+        self.ended.apply_entry(entry, now);
+        Ok(())
+    }
+
+    /// Whole, or not at all: of a disk that is full, what was begun is taken back.
+    fn write(&mut self, text: &[u8]) -> Result<(), FeedError> {
+        let written = self.file.write_all(text).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // If this fails too, the next who has the lock cuts the last line off.
+            let _ = self.file.set_len(self.read_to);
+            return Err(failed(&self.path, "appended to")(error));
+        }
+        self.read_to += text.len() as u64;
+        self.len = self.read_to;
+        self.mark = self.mark().map_err(failed(&self.path, "read"))?;
+        Ok(())
+    }
+
+    fn is_compactable(&self) -> bool {
+        let needed = (self.ended.list.facts() as u64 + 2) * BYTES_A_LINE;
+        let limit = MIN_COMPACTED.max(2 * needed).max(self.compacted + self.compacted / 2);
+        self.len > limit
+    }
+
+    /// Writes a new file and renames it over this one, whose lock is held.
+    fn compact(&mut self) -> io::Result<()> {
+        let (file, new) = disk::create_beside(&self.path)?;
+        let written = self.write_anew(&file).and_then(|()| fs::rename(&new, &self.path));
+        if let Err(error) = written {
+            let _ = fs::remove_file(&new);
+            return Err(error);
+        }
+        // Dropping the old file gives its lock back; who waits for it then finds the new one.
+        self.identity = Identity::of(&file.metadata()?);
+        self.file = file;
+        self.len = self.file.metadata()?.len();
+        self.read_to = self.len;
+        self.compacted = self.len;
+        self.mark = self.mark()?;
+        disk::sync_folder(&self.path)
+    }
+
+    fn write_anew(&self, file: &File) -> io::Result<()> {
+        let mut file = BufWriter::with_capacity(1 << 16, file);
+        let mut text = Vec::new();
+        let keep = self.keep.unwrap_or_else(|| self.ended.list.keep_seconds());
+        let keep = Entry::Keep { seconds: keep, before: Timestamp::default() };
+        lines::write(&self.ended.list.format.write(&keep), &mut text);
+        for line in &self.later {
+            text.extend_from_slice(line);
+            text.push(b'\n');
+        }
+        file.write_all(&text)?;
+        self.ended.for_each_entry(|entry| {
+            text.clear();
+            lines::write(&entry, &mut text);
+            file.write_all(&text)
+        })?;
+        file.flush()?;
+        file.get_ref().sync_all()
+    }
+}

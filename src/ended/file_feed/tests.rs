@@ -1,0 +1,285 @@
+//! The rounds of the thread, with instants as arguments. Real processes: `tests/ended_file.rs`.
+
+use super::*;
+use std::fs::OpenOptions;
+
+const NOON: u64 = 1_795_262_400_000;
+
+struct Host {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Host {
+    fn new() -> Host {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ended.log");
+        Host { _folder: folder, path }
+    }
+
+    /// A process: its list, and what its thread does.
+    fn process(&self, keep: Duration) -> Process {
+        let ended = EndedSessions::new("shop", keep);
+        let mut log = Log::open(&self.path, &ended).unwrap();
+        log.read_new(at(0)).unwrap();
+        assert_eq!(log.append(at(0)).unwrap(), Appended::All);
+        let carrier = Carrier {
+            log,
+            ended: ended.clone(),
+            clocks: ClockWatch::new(at(0), StdDuration::ZERO),
+            locked_since: None,
+            not_before: None,
+            path: self.path.clone(),
+        };
+        Process { ended, carrier, health: HealthCell::default(), start: Instant::now() }
+    }
+
+    fn lines(&self) -> usize {
+        std::fs::read_to_string(&self.path).unwrap().lines().count()
+    }
+}
+
+struct Process {
+    ended: EndedSessions,
+    carrier: Carrier,
+    health: HealthCell,
+    start: Instant,
+}
+
+impl Process {
+    fn round(&mut self, seconds: u64) {
+        let ticks = StdDuration::from_secs(seconds);
+        self.carrier.round(&self.health, at(seconds), self.start + ticks, ticks);
+    }
+
+    fn end(&self, subject: &str, seconds: u64) {
+        self.ended.end_all_of_at(subject, at(seconds).to_time()).unwrap();
+    }
+
+    fn knows(&self, subject: &str) -> bool {
+        self.ended.cut(self.ended.subject(subject)) > 1
+    }
+
+    fn health(&self) -> FeedHealth {
+        self.health.get(self.ended.list.unsent())
+    }
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(NOON + seconds * 1000)
+}
+
+const KEEP: Duration = Duration::hours(8);
+
+#[test]
+fn an_end_reaches_another_process_and_one_that_starts_later() {
+    let host = Host::new();
+    let (mut one, mut two) = (host.process(KEEP), host.process(KEEP));
+    one.end("17", 0);
+    one.round(0);
+    two.round(0);
+    assert!(two.knows("17") && host.process(KEEP).knows("17"));
+    assert_eq!((one.health().unsent, host.lines()), (0, 2), "one keep, one cut, no echo");
+}
+
+#[test]
+fn a_lock_that_another_holds_is_tried_for_ten_seconds_while_reading_goes_on() {
+    let host = Host::new();
+    let (mut one, mut two) = (host.process(KEEP), host.process(KEEP));
+    two.end("18", 0);
+    two.round(0);
+    let other = OpenOptions::new().append(true).open(&host.path).unwrap();
+    other.lock().unwrap();
+    one.end("17", 0);
+    for seconds in 0..10 {
+        one.round(seconds);
+        assert_eq!(one.health().behind_since, None, "{seconds}");
+    }
+    assert!(one.knows("18"), "it reads without the lock");
+    one.round(10);
+    let health = one.health();
+    assert_eq!(health.unsent, 1);
+    assert!(health.behind_since.is_some());
+    assert!(health.error.unwrap().contains("lslocks"), "names the fix");
+    other.unlock().unwrap();
+    one.round(11);
+    assert_eq!((one.health().unsent, one.health().behind_since), (0, None));
+}
+
+#[test]
+fn a_line_that_was_never_finished_is_cut_off_before_the_next() {
+    let host = Host::new();
+    let (mut one, mut two) = (host.process(KEEP), host.process(KEEP));
+    one.end("17", 0);
+    one.round(0);
+    let whole = std::fs::read(&host.path).unwrap();
+    for torn in 1..40 {
+        // A process was killed after it wrote this much of its line.
+        let line = whole.rsplit(|byte| *byte == b'\n').nth(1).unwrap();
+        let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
+        std::io::Write::write_all(&mut file, &line[..torn]).unwrap();
+        two.end(&torn.to_string(), 0);
+        two.round(0);
+        one.round(0);
+        assert!(one.knows(&torn.to_string()), "{torn}");
+    }
+    assert_eq!(host.lines(), 41);
+}
+
+#[test]
+fn foreign_lines_are_skipped() {
+    let host = Host::new();
+    let (mut one, mut two) = (host.process(KEEP), host.process(KEEP));
+    let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
+    let other = EndedSessions::new("blog", KEEP);
+    other.end_all_of("17").unwrap();
+    let mut foreign = b"hello\n\n\xff\xfe\0\n".to_vec();
+    other.unsent(1).entries().for_each(|entry| lines::write(&entry, &mut foreign));
+    foreign.extend_from_slice(&vec![b'A'; 100_000]);
+    foreign.push(b'\n');
+    std::io::Write::write_all(&mut file, &foreign).unwrap();
+    one.end("17", 0);
+    one.round(0);
+    two.round(0);
+    assert!(two.knows("17"));
+    assert_eq!(two.ended.len(), 1);
+    assert_eq!(two.health().behind_since, None);
+}
+
+#[test]
+fn a_file_that_is_replaced_gets_what_it_does_not_hold() {
+    let host = Host::new();
+    let mut one = host.process(KEEP);
+    one.end("17", 0);
+    one.round(0);
+    let older = std::fs::read(&host.path).unwrap();
+    one.end("18", 0);
+    one.round(0);
+    for replace in [restored, emptied, overwritten, removed] {
+        replace(&host.path, &older);
+        one.round(1);
+        one.end("19", 1);
+        one.round(1);
+        let new = host.process(KEEP);
+        assert!(new.knows("17") && new.knows("18") && new.knows("19"));
+    }
+}
+
+fn restored(path: &Path, older: &[u8]) {
+    let copy = path.with_extension("copy");
+    std::fs::write(&copy, older).unwrap();
+    private(&copy);
+    std::fs::rename(copy, path).unwrap();
+}
+
+fn emptied(path: &Path, _: &[u8]) {
+    std::fs::write(path, "").unwrap();
+}
+
+/// In place, and longer than what was read.
+fn overwritten(path: &Path, older: &[u8]) {
+    let foreign = "x".repeat(100) + "\n";
+    std::fs::write(path, [foreign.repeat(50).as_bytes(), older].concat()).unwrap();
+}
+
+fn removed(path: &Path, _: &[u8]) {
+    std::fs::remove_file(path).unwrap();
+}
+
+#[cfg(unix)]
+fn private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn private(_: &Path) {}
+
+#[test]
+fn the_longest_keep_is_stored_and_covers_once_what_may_have_been_forgotten() {
+    let host = Host::new();
+    let mut short = host.process(KEEP);
+    assert_eq!(short.ended.status().everyone, None, "the first keep covers nothing");
+    let long = host.process(Duration::days(30));
+    let before = at(0).to_time() - KEEP;
+    assert_eq!(long.ended.status().everyone, Some(before));
+    short.round(0);
+    assert_eq!(short.ended.keep(), Duration::days(30), "all remember by it");
+    assert_eq!(short.ended.status().everyone, Some(before));
+    let lines = host.lines();
+    for keep in [KEEP, Duration::days(30), Duration::days(7)] {
+        let again = host.process(keep);
+        assert_eq!(again.ended.keep(), Duration::days(30));
+        assert_eq!(again.ended.status().everyone, Some(before));
+    }
+    assert_eq!(host.lines(), lines);
+}
+
+#[test]
+fn a_step_of_the_clock_has_the_file_read_from_the_start() {
+    let host = Host::new();
+    // Its clock is three days behind, so what others ended lies ahead.
+    let mut late = host.process(KEEP);
+    let behind = at(0).millis() - 3 * 24 * 3600 * 1000;
+    late.carrier.clocks = ClockWatch::new(Timestamp::from_millis(behind), StdDuration::ZERO);
+    let mut one = host.process(KEEP);
+    let id = uuid::Uuid::parse_str("01a1fdfa-4600-7abc-8def-123456789abc").unwrap();
+    one.ended.end_at(id, at(0).to_time()).unwrap();
+    one.round(0);
+    let late_now = Timestamp::from_millis(behind);
+    late.carrier.round(&late.health, late_now, late.start, StdDuration::ZERO);
+    assert!(!late.ended.is_ended(id));
+    // What it keeps aside is lost, as if there had been too many.
+    late.ended.list.writer().aside = Default::default();
+    let tick = StdDuration::from_millis(50);
+    late.carrier.round(&late.health, at(0), late.start + tick, tick);
+    assert!(late.ended.is_ended(id));
+}
+
+#[test]
+fn a_file_of_superfluous_lines_is_written_anew_with_all_that_counts() {
+    let host = Host::new();
+    let (mut one, mut two) = (host.process(KEEP), host.process(KEEP));
+    one.end("17", 0);
+    one.round(0);
+    let line = std::fs::read_to_string(&host.path).unwrap().lines().last().unwrap().to_owned();
+    let later = base64_simd::URL_SAFE_NO_PAD.encode_to_string([2, 1, 2, 3]);
+    let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
+    let text = format!("{line}\n").repeat(30_000) + &later + "\n";
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    // Somebody was killed while he wrote it anew.
+    std::fs::write(host.path.with_file_name(".ended.log.new"), "rubbish").unwrap();
+    one.end("18", 0);
+    one.round(0);
+    let text = std::fs::read_to_string(&host.path).unwrap();
+    assert_eq!(text.lines().count(), 4, "keep, two cuts, a later version: {text}");
+    assert!(text.contains(&later), "what a newer server wrote is not ours to remove");
+    assert!(!host.path.with_file_name(".ended.log.new").exists());
+    // The other still has the old file open.
+    two.end("19", 0);
+    two.round(0);
+    two.round(0);
+    one.round(0);
+    assert!(two.knows("18") && one.knows("19") && host.process(KEEP).knows("19"));
+}
+
+#[test]
+fn what_is_dropped_when_a_file_is_written_anew_is_covered_for_all() {
+    let host = Host::new();
+    let mut one = host.process(KEEP);
+    let id = uuid::Uuid::parse_str("01a1fdfa-4600-7abc-8def-123456789abc").unwrap();
+    one.ended.end_at(id, at(0).to_time()).unwrap();
+    one.round(0);
+    let later = 3 * 24 * 3600;
+    one.ended.list.change(at(later), |list| list.sweep_all());
+    let mut text = std::fs::read_to_string(&host.path).unwrap();
+    text += &(text.lines().last().unwrap().to_owned() + "\n").repeat(30_000);
+    std::fs::write(&host.path, text).unwrap();
+    one.round(later);
+    one.end("17", later);
+    one.round(later);
+    assert!(host.lines() < 10);
+    // A list that would still remember it, because it keeps longer.
+    let new = host.process(KEEP);
+    assert!(new.ended.everyone() > at(0));
+}

@@ -1,0 +1,92 @@
+//! How a feed is doing.
+
+use crate::telemetry;
+use crate::timestamp::Timestamp;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use time::{Duration, OffsetDateTime};
+
+/// How a feed is doing. For alerts, **not** for readiness: a feed that is away must not take the
+/// servers away, which go on with what they know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FeedHealth {
+    /// Since when this server neither hears of ends elsewhere nor is heard, if that is so.
+    pub behind_since: Option<OffsetDateTime>,
+    /// What went wrong last, while it is behind. Never a password.
+    pub error: Option<String>,
+    /// Ends of this server that the feed does not have yet.
+    pub unsent: usize,
+}
+
+impl FeedHealth {
+    /// Returns whether the feed has been behind for longer than this: what an alert asks.
+    pub fn is_behind_longer_than(&self, length: Duration, now: OffsetDateTime) -> bool {
+        self.behind_since.is_some_and(|since| now - since > length)
+    }
+}
+
+/// The part that the feed's own thread or task writes.
+#[derive(Debug, Default)]
+pub(crate) struct HealthCell(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    behind_since: Option<Timestamp>,
+    error: Option<String>,
+    told: Option<Timestamp>,
+}
+
+impl HealthCell {
+    pub(crate) fn failed(&self, problem: String, now: Timestamp) {
+        let mut state = self.lock();
+        state.behind_since.get_or_insert(now);
+        let due = state.told.is_none_or(|told| now.millis().abs_diff(told.millis()) >= 60_000);
+        if due {
+            state.told = Some(now);
+            telemetry::feed_behind(&problem);
+        }
+        state.error = Some(problem);
+    }
+
+    pub(crate) fn well(&self) {
+        let mut state = self.lock();
+        if state.behind_since.is_some() {
+            telemetry::feed_caught_up();
+        }
+        *state = State::default();
+    }
+
+    pub(crate) fn get(&self, unsent: usize) -> FeedHealth {
+        let state = self.lock();
+        FeedHealth {
+            behind_since: state.behind_since.map(Timestamp::to_time),
+            error: state.error.clone(),
+            unsent,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_is_counted_from_the_first_failure_until_it_is_well() {
+        let cell = HealthCell::default();
+        let at = |seconds: u64| Timestamp::from_millis(1_795_262_400_000 + seconds * 1000);
+        cell.failed("first".into(), at(0));
+        cell.failed("second".into(), at(100));
+        let health = cell.get(3);
+        assert_eq!(health.behind_since, Some(at(0).to_time()));
+        assert_eq!((health.error.as_deref(), health.unsent), (Some("second"), 3));
+        assert!(health.is_behind_longer_than(Duration::seconds(59), at(60).to_time()));
+        assert!(!health.is_behind_longer_than(Duration::seconds(60), at(60).to_time()));
+        cell.well();
+        assert_eq!(cell.get(0).behind_since, None);
+        assert_eq!(cell.get(0).error, None);
+    }
+}

@@ -1,0 +1,233 @@
+//! What leaves the list, and what then stands for it.
+//!
+//! Whatever leaves raises this server's `everyone` to its own time and a millisecond, so that no
+//! ended session comes back: not by a longer policy, a wrong clock or a flood.
+
+use crate::ended::entry;
+use crate::ended::packed::{CutValue, IdValue, Key, MAX_CUT_TIME, PackedCut, Place, SHARDS};
+use crate::ended::put::{Locked, MAX_EVERYONE_AHEAD, after, last_of_cut};
+#[cfg(feature = "redis")]
+use crate::ended::{entry::Entry, list::EndedSessions, number::NO_CUT};
+use crate::telemetry;
+use crate::timestamp::Timestamp;
+use std::collections::BinaryHeap;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// The whole list is looked through once a minute, one shard after the other.
+const MILLIS_A_SHARD: u64 = 60_000 / SHARDS as u64;
+
+/// No change of the list waits for more shards than these.
+const MAX_SHARDS_AT_ONCE: u64 = 16;
+
+/// When room is needed, one in so many entries leaves, so that looking for the oldest is rare.
+const EVICTED_PART: usize = 256;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Id,
+    Cut,
+    Count,
+}
+
+impl Locked<'_> {
+    /// Looks through the shards that are due.
+    pub(crate) fn sweep_due(&mut self) {
+        let passed = self.now.millis().abs_diff(self.writer.sweep.at.millis()) / MILLIS_A_SHARD;
+        if passed > 0 {
+            self.writer.sweep.passed(passed * MILLIS_A_SHARD, self.now);
+            for _ in 0..passed.min(MAX_SHARDS_AT_ONCE) {
+                self.sweep_next(false);
+            }
+        }
+    }
+
+    /// Looks through all shards.
+    pub(crate) fn sweep_all(&mut self) {
+        for _ in 0..SHARDS {
+            self.sweep_next(true);
+        }
+    }
+
+    fn sweep_next(&mut self, covered_too: bool) {
+        let covered_too = covered_too || self.writer.sweep.may_have_covered();
+        let shard = self.writer.sweep.next();
+        self.sweep_shard(shard, covered_too);
+        if let Some(greatest) = self.writer.sweep.end_of_round() {
+            self.list.greatest_cut.store(greatest, Relaxed);
+        }
+    }
+
+    fn sweep_shard(&mut self, index: usize, covered_too: bool) {
+        let at = |key| Place { shard: index as u8, key };
+        let mut gone: Vec<(Kind, Place)> = Vec::new();
+        let mut may_be_covered: Vec<(Key, IdValue)> = Vec::new();
+        let look_for_covered = covered_too && self.writer.cuts > 0;
+        let shard = self.list.shard(index);
+        for (key, value) in &shard.ids {
+            if self.has_passed(created(at(*key)).millis()) {
+                gone.push((Kind::Id, at(*key)));
+            } else if look_for_covered && value.subject().is_some() {
+                may_be_covered.push((*key, *value));
+            }
+        }
+        for (key, value) in &shard.cuts {
+            let cut = CutValue::from(*value);
+            if self.has_passed(last_of_cut(cut.number, cut.time)) {
+                gone.push((Kind::Cut, at(*key)));
+            } else {
+                self.writer.sweep.met_cut(cut.number);
+            }
+        }
+        let keep = self.list.keep_millis();
+        for (key, value) in &shard.counts {
+            if self.now.millis().abs_diff(value.since().millis()) >= keep {
+                gone.push((Kind::Count, at(*key)));
+            }
+        }
+        drop(shard);
+        for (kind, place) in gone {
+            self.remove(kind, place, Raise::Yes);
+        }
+        for (key, value) in may_be_covered {
+            if value.subject().is_some_and(|subject| self.covers(subject, value.cut())) {
+                self.remove(Kind::Id, at(key), Raise::No);
+            }
+        }
+    }
+
+    /// Removes the oldest entries if there are too many: first what no longer matters.
+    pub(crate) fn make_room(&mut self) {
+        let max = self.list.max_entries();
+        if self.entries() <= max {
+            return;
+        }
+        self.sweep_all();
+        while self.entries() > max {
+            // Counters are as young as the last flood and nothing ended by them: they must not
+            // crowd out what did. The looping user that they are for does not fill half a list.
+            let counters = self.writer.counts * 2 > self.entries();
+            let oldest = self.oldest((max / EVICTED_PART).max(1), counters);
+            self.writer.evicted += oldest.len() as u64;
+            for (_, kind, place) in oldest {
+                self.remove(kind, place, Raise::Yes);
+            }
+            if self.writer.full_told.is_due(self.now) {
+                telemetry::ended_list_full(max, self.list.everyone());
+            }
+        }
+    }
+
+    fn entries(&self) -> usize {
+        self.list.ids() + self.writer.cuts + self.writer.counts
+    }
+
+    /// Returns so many of the oldest counters, or of the oldest among ids and cuts.
+    fn oldest(&self, count: usize, counters: bool) -> Vec<(Timestamp, Kind, Place)> {
+        let mut oldest: BinaryHeap<(Timestamp, Kind, Place)> = BinaryHeap::new();
+        let mut meet = |met: (Timestamp, Kind, Place)| {
+            if oldest.len() < count {
+                oldest.push(met);
+            } else if let Some(mut newest) = oldest.peek_mut().filter(|newest| met < **newest) {
+                *newest = met;
+            }
+        };
+        for index in 0..SHARDS {
+            let at = |key: &Key| Place { shard: index as u8, key: *key };
+            let shard = self.list.shard(index);
+            if counters {
+                for (key, count) in &shard.counts {
+                    meet((count.since(), Kind::Count, at(key)));
+                }
+                continue;
+            }
+            for key in shard.ids.keys() {
+                meet((created(at(key)), Kind::Id, at(key)));
+            }
+            for (key, cut) in &shard.cuts {
+                meet((time_of(*cut), Kind::Cut, at(key)));
+            }
+        }
+        oldest.into_vec()
+    }
+
+    fn remove(&mut self, kind: Kind, place: Place, raise: Raise) {
+        let mut shard = self.list.shard_mut(usize::from(place.shard));
+        let time = match kind {
+            Kind::Id => {
+                let Some(mut value) = shard.ids.remove(&place.key) else { return };
+                self.writer.outbox.unmark(&mut value.unsent);
+                self.list.set_ids(self.list.ids() - 1);
+                created(place)
+            }
+            Kind::Cut => {
+                let Some(cut) = shard.cuts.remove(&place.key) else { return };
+                let mut value = CutValue::from(cut);
+                self.writer.outbox.unmark(&mut value.unsent);
+                self.writer.cuts -= 1;
+                // A cut by a clock far ahead must not lock everyone out until then.
+                let latest = Timestamp::from_millis(self.now.millis() + MAX_EVERYONE_AHEAD);
+                time_of(cut).min(latest)
+            }
+            Kind::Count => {
+                self.writer.counts -= usize::from(shard.counts.remove(&place.key).is_some());
+                return; // Nothing ended by it.
+            }
+        };
+        if raise == Raise::Yes {
+            // Before the lock is given back: no reader finds neither.
+            self.list.raise_everyone(after(time));
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+impl EndedSessions {
+    /// Whether an entry has to be kept in a feed whatever its age there: the list still says the
+    /// same.
+    pub(crate) fn still_needs(&self, entry: &Entry, now: Timestamp) -> bool {
+        let kept = self.list.keep_and_a_day();
+        let is_needed = |from: u64| from.saturating_add(kept) > now.millis();
+        match *entry {
+            Entry::Id { id, .. } => {
+                is_needed(created(Place::of_id(id)).millis()) && self.is_ended(id)
+            }
+            Entry::Cut { subject, number, time } => {
+                is_needed(last_of_cut(number, time)) && self.cut(subject) == number
+            }
+            Entry::Everyone { .. } | Entry::Keep { .. } => false,
+        }
+    }
+
+    /// The time before which everyone must have ended if this entry goes; `None` if nothing is lost
+    /// by that.
+    pub(crate) fn covered_by(&self, entry: &Entry, now: Timestamp) -> Option<Timestamp> {
+        match *entry {
+            Entry::Id { id, subject, cut } => {
+                let is_covered = subject.is_some_and(|subject| self.cut(subject) > cut.max(NO_CUT));
+                (!is_covered).then(|| after(created(Place::of_id(id))))
+            }
+            Entry::Cut { subject, number, time } => {
+                (self.cut(subject) <= number).then(|| after(time.min(now)))
+            }
+            Entry::Everyone { before } => Some(before),
+            Entry::Keep { before, .. } => Some(before).filter(|before| before.millis() > 0),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Raise {
+    Yes,
+    No,
+}
+
+fn created(id: Place) -> Timestamp {
+    // Only UUIDv7 are listed.
+    entry::created(id.id()).unwrap_or_default()
+}
+
+/// When a cut was made. A time that its bits cannot say is later than any clock.
+fn time_of(cut: PackedCut) -> Timestamp {
+    let time = CutValue::from(cut).time;
+    if time.millis() == MAX_CUT_TIME { Timestamp::from_millis(u64::MAX) } else { time }
+}

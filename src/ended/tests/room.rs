@@ -1,0 +1,194 @@
+//! What leaves, and that nothing ended comes back by it.
+
+use super::fixture::*;
+use crate::ended::list::EndedSessions;
+use time::Duration;
+
+fn swept(list: &EndedSessions, now: u64) {
+    list.list.change(at(now), |list| list.sweep_all());
+}
+
+#[test]
+fn an_id_leaves_after_its_creation_keep_and_a_day() {
+    let list = list();
+    // Ended seven hours after it was made.
+    list.end_at(id(NOON, 1), time(NOON + 7 * HOUR)).unwrap();
+    swept(&list, NOON + KEEP + DAY - 1);
+    assert_eq!(list.status().ids, 1);
+    swept(&list, NOON + KEEP + DAY);
+    assert_eq!(list.status().ids, 0);
+    assert_eq!(list.everyone(), at(NOON + 1), "its own time and a millisecond");
+}
+
+#[test]
+fn a_cut_leaves_after_the_later_of_its_time_and_its_number() {
+    let list = list();
+    list.end_all_of_at("17", time(NOON)).unwrap();
+    swept(&list, NOON + HOUR + KEEP + DAY - 1);
+    assert_eq!(list.status().subjects, 1, "its number is an hour ahead");
+    swept(&list, NOON + HOUR + KEEP + DAY);
+    assert_eq!(list.status().subjects, 0);
+    assert_eq!(list.everyone(), at(NOON + 1));
+}
+
+#[test]
+fn what_left_stays_ended_under_a_longer_policy() {
+    let list = list();
+    let held = sign_in(&list, "17", NOON, 1);
+    destroy(&list, held, NOON + HOUR);
+    swept(&list, NOON + 10 * DAY);
+    list.raise_keep(Duration::days(30));
+    assert!(is_ended(&list, held));
+}
+
+#[test]
+fn what_is_too_old_to_be_listed_stays_ended_too() {
+    let list = list();
+    list.end_at(id(NOON, 1), time(NOON + 10 * DAY)).unwrap();
+    assert_eq!(list.status().ids, 0);
+    assert!(at(NOON) < list.everyone());
+}
+
+#[test]
+fn a_clock_a_day_ahead_for_two_hours_and_back_brings_nothing_back() {
+    let list = list();
+    let old = sign_in(&list, "17", NOON, 1);
+    let young = sign_in(&list, "17", NOON + KEEP - HOUR, 2);
+    destroy(&list, old, NOON + HOUR);
+    destroy(&list, young, NOON + KEEP - HOUR);
+    // The clock steps a day ahead; what is ended meanwhile was made by that clock.
+    for minute in 0..120 {
+        swept(&list, NOON + KEEP + DAY + minute * 60 * SECOND);
+    }
+    let ahead = sign_in(&list, "17", NOON + KEEP + DAY, 3);
+    destroy(&list, ahead, NOON + KEEP + DAY + HOUR);
+    swept(&list, NOON + KEEP + 2 * HOUR);
+    for held in [old, young, ahead] {
+        assert!(is_ended(&list, held), "{held:?}");
+    }
+    assert!(!is_ended(&list, sign_in(&list, "17", NOON + KEEP + 2 * HOUR, 4)));
+}
+
+#[test]
+fn one_entry_too_many_makes_the_oldest_leave() {
+    let list = list().with_max_entries(4);
+    for n in 0..4 {
+        list.end_at(id(NOON + n, n), time(NOON + HOUR)).unwrap();
+    }
+    assert_eq!((list.len(), list.status().evicted), (4, 0));
+    list.end_at(id(NOON + 4, 4), time(NOON + HOUR)).unwrap();
+    assert_eq!((list.len(), list.status().evicted), (4, 1));
+    assert_eq!(list.everyone(), at(NOON + 1));
+    for n in 0..5 {
+        let held = Held { id: id(NOON + n, n), subject: None, cut: 0 };
+        assert!(is_ended(&list, held), "{n}");
+    }
+}
+
+#[test]
+fn an_entry_that_is_older_than_a_full_list_is_covered_at_once() {
+    let list = list().with_max_entries(2);
+    list.end_at(id(NOON + 1, 1), time(NOON + HOUR)).unwrap();
+    list.end_at(id(NOON + 2, 2), time(NOON + HOUR)).unwrap();
+    list.end_at(id(NOON, 3), time(NOON + HOUR)).unwrap();
+    assert!(!list.is_ended(id(NOON, 3)));
+    assert_eq!(list.everyone(), at(NOON + 1));
+}
+
+#[test]
+fn a_cut_that_leaves_for_room_raises_everyone_to_its_time_not_to_its_number() {
+    let list = list().with_max_entries(1);
+    list.end_all_of_at("17", time(NOON)).unwrap();
+    list.end_all_of_at("18", time(NOON + 5)).unwrap();
+    assert_eq!(list.status().subjects, 1);
+    assert_eq!(list.everyone(), at(NOON + 1));
+}
+
+#[test]
+fn a_cut_by_a_clock_years_ahead_does_not_lock_everyone_out_when_it_leaves() {
+    let list = list().with_max_entries(1);
+    let far = NOON + 400 * DAY;
+    let ahead = self::list();
+    ahead.end_all_of_at("17", time(far)).unwrap();
+    ahead.end_all_of_at("18", time(far)).unwrap();
+    carry(&ahead, &[&list], NOON);
+    assert!(list.everyone() <= at(NOON + 60 * SECOND + 1));
+}
+
+#[test]
+fn counters_count_as_entries_and_leave_without_raising_anything() {
+    let list = list();
+    destroy(&list, sign_in(&list, "17", NOON, 1), NOON);
+    assert_eq!((list.len(), list.status().counters), (2, 1));
+    swept(&list, NOON + KEEP);
+    assert_eq!((list.len(), list.status().counters), (1, 0));
+    assert_eq!(list.status().everyone, None);
+}
+
+#[test]
+fn one_user_in_a_loop_harms_only_himself() {
+    let list = list().with_max_entries(500);
+    let others: Vec<Held> =
+        (0..100).map(|n| sign_in(&list, &format!("other {n}"), NOON, n)).collect();
+    let victim = others[0];
+    destroy(&list, victim, NOON);
+    for n in 0..20_000 {
+        let now = NOON + n;
+        let held = sign_in(&list, "17", now, 1000 + n);
+        destroy(&list, held, now);
+        assert!(is_ended(&list, held));
+    }
+    assert_eq!(list.status().evicted, 0);
+    assert!(list.len() <= 500);
+    assert!(is_ended(&list, victim));
+    assert!(others[1..].iter().all(|held| !is_ended(&list, *held)));
+}
+
+#[test]
+fn a_flood_by_many_users_is_bounded_and_fails_closed() {
+    let list = list().with_max_entries(300);
+    let held: Vec<Held> =
+        (0..5000).map(|n| sign_in(&list, &format!("user {n}"), NOON + n, n)).collect();
+    for one in &held {
+        destroy(&list, *one, NOON + 6000);
+        assert!(list.len() <= 300);
+    }
+    assert!(held.iter().all(|one| is_ended(&list, *one)));
+    assert!(list.everyone() < at(NOON + 5000), "not more than needed");
+}
+
+#[test]
+fn an_everyone_raised_for_room_stays_on_its_server() {
+    let (small, other) = (list().with_max_entries(2), list());
+    for n in 0..10 {
+        small.end_at(id(NOON + n, n), time(NOON + HOUR)).unwrap();
+    }
+    assert!(small.status().everyone.is_some());
+    carry(&small, &[&other], NOON + HOUR);
+    assert_eq!(other.status().everyone, None);
+}
+
+#[test]
+fn a_clock_that_runs_brings_the_list_round_in_a_minute() {
+    let list = list();
+    for n in 0..1000 {
+        list.end_at(id(NOON, n), time(NOON)).unwrap();
+    }
+    let later = NOON + KEEP + DAY;
+    for tick in 0..700 {
+        list.tidy(at(later + tick * 100));
+    }
+    assert_eq!(list.status().ids, 0);
+}
+
+#[test]
+fn four_million_entries_and_one_more() {
+    let list = list();
+    for n in 0..4_000_000 {
+        list.end_at(id(NOON + n / 1000, n), time(NOON + HOUR)).unwrap();
+    }
+    assert_eq!((list.len(), list.status().evicted), (4_000_000, 0));
+    list.end_at(id(NOON + HOUR, 4_000_000), time(NOON + HOUR)).unwrap();
+    assert!(list.len() <= 4_000_000 && list.len() > 3_900_000);
+    assert!(is_ended(&list, Held { id: id(NOON, 1), subject: None, cut: 0 }));
+}

@@ -1,0 +1,99 @@
+//! What an operator is told about ended sessions, and at which level.
+
+mod support;
+
+use sealed_session::{Applied, EndedSessions, FileFeed};
+use support::log;
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+const NOON: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
+
+fn list() -> EndedSessions {
+    EndedSessions::new("shop", Duration::hours(8))
+}
+
+fn id(created: OffsetDateTime, n: u8) -> Uuid {
+    let millis = (created.unix_timestamp() * 1000) as u64;
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+    (bytes[6], bytes[8], bytes[15]) = (0x70, 0x80, n);
+    Uuid::from_bytes(bytes)
+}
+
+fn logged(f: impl FnOnce()) -> String {
+    log::listen();
+    f();
+    log::heard()
+}
+
+fn count(text: &str, level: &str, what: &str) -> usize {
+    text.lines().filter(|line| line.contains(level) && line.contains(what)).count()
+}
+
+#[test]
+fn an_end_without_a_feed_is_warned_of_once() {
+    let text = logged(|| {
+        let ended = list();
+        ended.end_at(id(NOON, 1), NOON).unwrap();
+        ended.end_all_of_at("user-17", NOON).unwrap();
+    });
+    assert_eq!(count(&text, "WARN", "FileFeed"), 1, "{text}");
+    assert!(!text.contains("user-17"), "{text}");
+}
+
+#[test]
+fn an_end_with_a_feed_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = logged(|| {
+        let ended = list();
+        let feed = FileFeed::open(folder.path().join("data/ended.log"), &ended).unwrap();
+        ended.end_at(id(NOON, 1), NOON).unwrap();
+        drop(feed);
+        // A feed of somebody else asks for what is unsent.
+        let other = list();
+        assert!(other.unsent(1).is_empty());
+        other.end_at(id(NOON, 1), NOON).unwrap();
+    });
+    assert_eq!(count(&text, "WARN", ""), 0, "{text}");
+}
+
+#[test]
+fn a_full_list_is_an_error_once_a_minute() {
+    let ended = list().with_max_entries(3);
+    let text = logged(|| {
+        for n in 0..100 {
+            ended.end_at(id(NOON, n), NOON + Duration::seconds(i64::from(n))).unwrap();
+        }
+    });
+    assert_eq!(count(&text, "ERROR", "with_max_entries"), 2, "{text}");
+}
+
+#[test]
+fn an_entry_from_the_future_is_an_error_once_a_minute() {
+    let ahead = list();
+    let text = logged(|| {
+        for n in 0..10 {
+            ahead.end_at(id(NOON + Duration::days(3), n), NOON + Duration::days(3)).unwrap();
+        }
+        let ended = list();
+        for entry in ahead.unsent(100).entries() {
+            assert_eq!(ended.apply_at(entry.as_ref(), NOON), Ok(Applied::SetAside));
+        }
+    });
+    assert_eq!(count(&text, "ERROR", "clock"), 1, "{text}");
+}
+
+#[test]
+fn an_everyone_for_want_of_numbers_is_an_error() {
+    let ended = list();
+    let late = datetime!(9000-01-01 0:00 UTC);
+    let text = logged(|| {
+        // From 0xf0000000 on, each takes 3,601 of the numbers that are left.
+        while ended.status().everyone.is_none() {
+            ended.end_all_of_at("user-17", late).unwrap();
+        }
+    });
+    assert_eq!(count(&text, "ERROR", "cannot grow"), 1, "{text}");
+}
