@@ -16,7 +16,7 @@
 
 mod date;
 mod disk;
-mod error;
+pub(crate) mod error;
 mod pace;
 mod reloader;
 mod rotation;

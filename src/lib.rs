@@ -131,7 +131,7 @@ pub use error::{ConfigError, DecodeError, EncodeError};
 #[cfg(feature = "key-file")]
 pub use key_file::KeyFile;
 pub use keys::error::KeyError;
-pub use keys::id::KeyId;
+pub use keys::id::{KeyId, ParseKeyIdError};
 pub use keys::key::Key;
 pub use keys::ring::{DatedKey, KeyRing, KeyState};
 pub use rules::reason::Reason;

@@ -91,7 +91,7 @@ pub(crate) fn keys_loaded(generation: u64) {
 /// A key file was read again and the keys in use stay.
 #[cfg(feature = "key-file")]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn keys_refused(error: &crate::key_file::KeyFileError) {
+pub(crate) fn keys_refused(error: &crate::key_file::error::KeyFileError) {
     #[cfg(feature = "tracing")]
     tracing::error!(target: TARGET, %error, "key file refused, the keys in use stay");
 }

@@ -5,6 +5,7 @@ use super::schedule::KeySchedule;
 use crate::keys::ring::KeyRing;
 use crate::telemetry;
 use sha2::{Digest, Sha256};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 
@@ -207,6 +208,13 @@ impl Reloader {
     /// How it went so far.
     pub fn health(&self) -> &Health {
         &self.health
+    }
+}
+
+/// The health, which has no secret in it.
+impl fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloader").field("health", &self.health).finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which dates does a change of the keys write? Rotate, revoke, prune: pure functions of the
 //! schedule and the time. `docs/operations.md` explains the rule.
 
-use super::date;
+use super::date::{self, later};
 use super::error::KeyFileError;
 use super::schedule::KeySchedule;
 use crate::keys::id::KeyId;
@@ -139,8 +139,7 @@ impl KeySchedule {
             Some(KeyState::Published | KeyState::Active) => true,
             Some(KeyState::Draining | KeyState::Retired) => false,
         };
-        let lead = propagation.checked_add(CLOCK_SKEW).ok_or_else(outside_the_calendar)?;
-        let end = date::whole_second(later(now, lead)?);
+        let end = date::whole_second(later(now, propagation.saturating_add(CLOCK_SKEW))?);
         let end = self.reject_created_before.map_or(end, |before| before.max(end));
 
         let mut changed = self.raised()?;
@@ -279,12 +278,4 @@ fn not_negative(name: &str, length: Duration) -> Result<(), KeyFileError> {
         return Err(KeyFileError::new(format!("`{name}` is negative")));
     }
     Ok(())
-}
-
-fn later(moment: OffsetDateTime, length: Duration) -> Result<OffsetDateTime, KeyFileError> {
-    date::plus(moment, length).ok_or_else(outside_the_calendar)
-}
-
-fn outside_the_calendar() -> KeyFileError {
-    KeyFileError::new("that leads to a date outside the years 0 to 9999: give shorter lengths")
 }

@@ -94,14 +94,14 @@ impl KeySchedule {
         text.push_str(FIRST_LINE);
         writeln!(text, "generation = {}", self.generation)?;
         if let Some(time) = self.reject_created_before {
-            writeln!(text, "reject_created_before = {}", date::to_toml(time))?;
+            writeln!(text, "reject_created_before = {}", date::to_text(time))?;
         }
         for dated in &self.keys {
             writeln!(text, "\n[[key]] # {}", dated.id())?;
             writeln!(text, "secret = \"{}\"", *dated.key().to_text())?;
-            writeln!(text, "seal_from = {}", date::to_toml(dated.seal_from()))?;
+            writeln!(text, "seal_from = {}", date::to_text(dated.seal_from()))?;
             if let Some(time) = dated.open_until() {
-                writeln!(text, "open_until = {}", date::to_toml(time))?;
+                writeln!(text, "open_until = {}", date::to_text(time))?;
             }
             if dated.is_revoked() {
                 writeln!(text, "revoked = true")?;

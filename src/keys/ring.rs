@@ -150,6 +150,7 @@ impl DatedKey {
 
 /// What a key of a ring does at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum KeyState {
     /// Known everywhere before it is needed: opens, and seals from its `seal_from`.
     Published,
@@ -161,6 +162,29 @@ pub enum KeyState {
     Retired,
     /// Leaked: neither seals nor opens.
     Revoked,
+}
+
+impl KeyState {
+    /// Returns the state's name in lower case, for logs, labels of metrics and people.
+    ///
+    /// ```
+    /// assert_eq!(sealed_session::KeyState::Draining.as_str(), "draining");
+    /// ```
+    pub fn as_str(self) -> &'static str {
+        match self {
+            KeyState::Published => "published",
+            KeyState::Active => "active",
+            KeyState::Draining => "draining",
+            KeyState::Retired => "retired",
+            KeyState::Revoked => "revoked",
+        }
+    }
+}
+
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// What a ring says of a key id.

@@ -2,7 +2,7 @@
 
 use crate::args::{Arguments, Inspect};
 use crate::keys::{Problem, options};
-use crate::output::{Output, date, state_name};
+use crate::output::{Output, date};
 use sealed_session::inspect::{Inspection, Opened, Server, inspect};
 use sealed_session::{KeyState, Reason};
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ fn in_words(inspection: &Inspection, with_keys: bool, now: OffsetDateTime) -> St
         lines.push("envelope    version 1".to_owned());
         let state = match (with_keys, inspection.key_state) {
             (false, _) => String::new(),
-            (true, Some(state)) => format!(", {}", state_name(state)),
+            (true, Some(state)) => format!(", {state}"),
             (true, None) => ", not in the key file".to_owned(),
         };
         lines.push(format!("key         {id}{state}"));
@@ -164,7 +164,7 @@ fn in_json(inspection: &Inspection) -> Value {
     json!({
         "cookie_len": inspection.cookie_len,
         "key_id": inspection.key_id.map(|id| id.to_string()),
-        "key_state": inspection.key_state.map(state_name),
+        "key_state": inspection.key_state.map(KeyState::as_str),
         "session": session,
         "refused": inspection.refused.map(Reason::as_str),
         "why": inspection.refused.map(|reason| why(reason, inspection.key_state)),

@@ -1,7 +1,7 @@
 //! `keys …`: one function for each change of a key file, and the words for what it did.
 
 use crate::args::{Arguments, KeysCommand, Revoke, Rotate};
-use crate::output::{Output, date, state_name, table};
+use crate::output::{Output, date, table};
 use sealed_session::key_file::{KeyFileOptions, KeySchedule, Rotation};
 use sealed_session::{Key, KeyFile, KeyId};
 use serde_json::json;
@@ -79,7 +79,7 @@ fn revoke(
     now: OffsetDateTime,
 ) -> Result<Output, Problem> {
     let Revoke { ref file, ref id, after } = *wanted;
-    let id = key_id(id)?;
+    let id: KeyId = id.parse()?;
     let key = Key::try_generate()?;
     let (revoked, generation) = options.change(file, |schedule| {
         let revoked = schedule.revoke(id, key, after, now)?;
@@ -105,15 +105,6 @@ fn revoke(
         "reject_created_before": hold_from,
     });
     Ok(Output::new(text, json))
-}
-
-/// The id of a key, as `keys list` shows it. What is no id is not repeated: it could be the key
-/// itself.
-fn key_id(text: &str) -> Result<KeyId, Problem> {
-    let digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    let id = u32::from_str_radix(text, 16).ok().filter(|_| digits);
-    let id = id.ok_or("a key's id has 8 hex digits: `keys list` shows them")?;
-    Ok(KeyId::from(id.to_be_bytes()))
 }
 
 fn prune(options: &KeyFileOptions, file: &Path, now: OffsetDateTime) -> Result<Output, Problem> {
@@ -147,12 +138,12 @@ fn list(options: &KeyFileOptions, file: &Path, now: OffsetDateTime) -> Result<Ou
         let (seal_from, open_until) = (date(dated.seal_from()), dated.open_until().map(date));
         keys.push(json!({
             "id": id.to_string(),
-            "state": state_name(state),
+            "state": state.as_str(),
             "seal_from": seal_from,
             "open_until": open_until,
         }));
         let open_until = open_until.unwrap_or_else(|| "-".to_owned());
-        rows.push(vec![id.to_string(), state_name(state).to_owned(), seal_from, open_until]);
+        rows.push(vec![id.to_string(), state.to_string(), seal_from, open_until]);
     }
     let before = schedule.reject_created_before().map(date);
     let mut text = format!("generation {}, at {}\n", schedule.generation(), date(now));

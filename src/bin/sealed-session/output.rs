@@ -1,6 +1,5 @@
 //! One answer in two forms: for people, and as JSON for programs.
 
-use sealed_session::KeyState;
 use serde_json::Value;
 use std::io::{self, Write};
 use time::OffsetDateTime;
@@ -35,16 +34,6 @@ impl Output {
 /// As the key file has it, to the second where that is exact.
 pub(crate) fn date(moment: OffsetDateTime) -> String {
     moment.format(&Rfc3339).unwrap_or_else(|_| moment.to_string())
-}
-
-pub(crate) fn state_name(state: KeyState) -> &'static str {
-    match state {
-        KeyState::Published => "published",
-        KeyState::Active => "active",
-        KeyState::Draining => "draining",
-        KeyState::Retired => "retired",
-        KeyState::Revoked => "revoked",
-    }
 }
 
 /// Columns as wide as their widest cell; the last row's end included.
