@@ -343,6 +343,14 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         self.inner.unknown_key_met.swap(false, Ordering::Relaxed)
     }
 
+    /// Returns how long one sealed cookie may live: for the longest idle timeout, but not past the
+    /// longest absolute one.
+    #[cfg(feature = "key-file")]
+    pub(crate) fn longest_life(&self) -> time::Duration {
+        let longest = self.inner.policy.longest;
+        time::Duration::seconds(longest.idle.min(longest.absolute).into())
+    }
+
     /// The id of the key that seals now, if there is one: a health check can show that a
     /// rotation has arrived.
     pub fn sealing_key(&self) -> Option<KeyId> {

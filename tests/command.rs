@@ -4,7 +4,7 @@
 mod key_files;
 
 use key_files::*;
-use sealed_session::key_file::KeySchedule;
+use sealed_session::key_file::tools::KeySchedule;
 use sealed_session::{Key, KeyFile, KeyState, Session, Sessions};
 use serde_json::Value;
 use std::fs;

@@ -319,7 +319,7 @@ impl KeyRing {
         }
     }
 
-    /// The key that seals at `now`.
+    /// Returns the key that seals at `now`.
     pub(crate) fn sealing(&self, now: Timestamp) -> Option<(KeyId, &Cipher)> {
         self.active(now).map(|key| (key.id, &key.cipher))
     }
