@@ -142,8 +142,8 @@ impl Operator {
                 for _ in 0..1 + usize::from(random.once_in(4)) {
                     let key = new_key(random);
                     let rotated = match random.next() % 4 {
-                        0..=1 => self.schedule.rotate(key, &self.rotation, clock),
-                        2 => self.schedule.rotate_again(key, &self.behind(clock), clock),
+                        0 => self.schedule.rotate(key, &self.rotation, clock),
+                        1 => self.schedule.rotate_again(key, &self.behind(clock), clock),
                         _ => {
                             let more = Duration::milliseconds(random.between(0, 60_000));
                             let later = self.rotation.after + more;
