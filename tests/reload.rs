@@ -5,11 +5,13 @@ mod key_files;
 mod log;
 
 use key_files::*;
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use sealed_session::key_file::tools::KeySchedule;
 use sealed_session::key_file::{Health, Polled, Reloader};
 use sealed_session::{
     DatedKey, EncodeError, Key, KeyFile, KeyRing, KeyState, Reason, Saved, Session, Sessions,
 };
+use std::collections::BTreeMap;
 use time::{Duration, OffsetDateTime};
 
 fn reloader(schedule: &KeySchedule) -> Reloader {
@@ -266,6 +268,67 @@ fn the_start_and_each_change_of_state_is_told_once() {
         [change(first, "draining", "retired")]
     );
     assert_eq!(told(&mut keys, seal_from + Duration::hours(2)), Vec::<String>::new());
+}
+
+/// The gauges that `f` has set, as `name{label=value,…}`.
+fn gauges(f: impl FnOnce()) -> BTreeMap<String, f64> {
+    let recorder = DebuggingRecorder::new();
+    metrics::with_local_recorder(&recorder, f);
+    let snapshot = recorder.snapshotter().snapshot().into_vec();
+    let gauge = |(key, _, _, value): (metrics_util::CompositeKey, _, _, DebugValue)| {
+        let DebugValue::Gauge(value) = value else { panic!("not a gauge: {key:?}") };
+        let labels: Vec<String> =
+            key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        (format!("{}{{{}}}", key.key().name(), labels.join(",")), value.into_inner())
+    };
+    snapshot.into_iter().map(gauge).collect()
+}
+
+#[test]
+fn gauges_tell_generation_confirmation_error_and_the_state_of_each_key() {
+    let mut keys = reloader(&one_key());
+    let (first, second) = (key(1).id(), key(2).id());
+    let text = rotated().to_text();
+    let file = |generation: f64, second: i64, error: f64| {
+        [
+            ("sealed_session_key_file_generation{}".to_owned(), generation),
+            (
+                "sealed_session_key_file_confirmed_timestamp_seconds{}".to_owned(),
+                at(second).unix_timestamp() as f64,
+            ),
+            ("sealed_session_key_file_error{}".to_owned(), error),
+        ]
+    };
+    let state = |id, state: &str, value: f64| {
+        (format!("sealed_session_key_state{{key_id={id},state={state}}}"), value)
+    };
+    let told = |keys: &mut Reloader, text: &str, now| {
+        gauges(|| {
+            keys.poll(Ok(text.as_bytes()), now);
+        })
+    };
+    // A recorder that came after the start hears all at the next look.
+    let mut expected = BTreeMap::from(file(1.0, 10, 0.0));
+    expected.extend([state(first, "active", 1.0)]);
+    assert_eq!(told(&mut keys, &one_key().to_text(), at(10)), expected);
+
+    expected = BTreeMap::from(file(2.0, 20, 0.0));
+    expected.extend([state(first, "active", 1.0), state(second, "published", 1.0)]);
+    assert_eq!(told(&mut keys, &text, at(20)), expected);
+
+    // A look that fails: the time is the last good one's, and what a key does changes all the same.
+    let seal_from = ROTATION.after.whole_seconds();
+    expected = BTreeMap::from(file(2.0, 20, 1.0));
+    expected.extend([state(first, "active", 0.0), state(first, "draining", 1.0)]);
+    expected.extend([state(second, "published", 0.0), state(second, "active", 1.0)]);
+    assert_eq!(told(&mut keys, "generation = ", at(seal_from)), expected);
+
+    // A key that is gone is in no state.
+    let mut pruned = rotated();
+    pruned.prune(Duration::DAY, at(7 * 24 * 3600)).unwrap();
+    expected = BTreeMap::from(file(3.0, seal_from + 1, 0.0));
+    expected.extend([state(first, "draining", 0.0), state(second, "active", 1.0)]);
+    assert_eq!(told(&mut keys, &pruned.to_text(), at(seal_from + 1)), expected);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::keys::id::KeyId;
 use crate::keys::key::Key;
 use crate::keys::ring::{self, DatedKey, KeyRing, KeyState};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::ops::Range;
 use time::OffsetDateTime;
@@ -311,8 +312,14 @@ impl Parser<'_> {
     }
 
     fn secret(&self, value: &Value<'_>) -> Result<Key, KeyFileError> {
-        let Some(text) = value.get_ref().as_str() else {
-            return Err(self.at(&value.span(), "`secret` is not a text: write it in quotes"));
+        let text = match value.get_ref() {
+            // As it stands in the file, whose memory is wiped.
+            DeValue::String(Cow::Borrowed(text)) => text,
+            DeValue::String(Cow::Owned(_)) => {
+                let problem = "`secret` has a `\\` in it: write it without escapes";
+                return Err(self.at(&value.span(), problem));
+            }
+            _ => return Err(self.at(&value.span(), "`secret` is not a text: write it in quotes")),
         };
         text.parse().map_err(|error| self.at(&value.span(), format!("`secret`: {error}")))
     }

@@ -8,6 +8,7 @@ use crate::wire::cipher::Cipher;
 use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -53,7 +54,9 @@ pub struct KeyRing {
 #[derive(Clone)]
 struct RingKey {
     id: KeyId,
-    cipher: Cipher,
+    /// Behind a pointer, so that it stays where it is: a vector that grows, or is sorted, would leave
+    /// copies that nobody wipes.
+    cipher: Arc<Cipher>,
     seals: Seals,
     /// `None`: for ever.
     open_until: Option<Timestamp>,
@@ -70,7 +73,7 @@ enum Seals {
 
 impl RingKey {
     fn new(key: &Key, seals: Seals) -> RingKey {
-        let cipher = Cipher::new(&key.encryption_key());
+        let cipher = Arc::new(Cipher::new(&key.encryption_key()));
         RingKey { id: key.id(), cipher, seals, open_until: None, revoked: false }
     }
 
@@ -321,7 +324,7 @@ impl KeyRing {
 
     /// Returns the key that seals at `now`.
     pub(crate) fn sealing(&self, now: Timestamp) -> Option<(KeyId, &Cipher)> {
-        self.active(now).map(|key| (key.id, &key.cipher))
+        self.active(now).map(|key| (key.id, &*key.cipher))
     }
 }
 
