@@ -5,33 +5,68 @@
 //!      → reloader (does it follow what is in use?) → watch (thread, pace) → Sessions
 //! ```
 //!
-//! | type | for |
-//! | --- | --- |
-//! | [`KeyFile`] | servers: read once, or watched |
-//! | [`KeyWatch`], [`Health`] | servers: the file that is watched, and how it goes |
-//! | [`KeySchedule`], [`Rotation`] | tools that change key files, such as the command `sealed-session` |
-//! | [`Reloader`], [`Pace`] | servers that get the content from somewhere else than a file |
+//! What a server uses is here: [`KeyFile`], read once or watched; [`KeyWatch`] and [`Health`] of one
+//! that is watched; [`Reloader`] and [`Pace`] for content that comes from somewhere else than a file.
+//! What changes key files, as the command `sealed-session` does, is in [`tools`].
 //!
 //! `docs/operations.md` takes an operator through all of it.
 
 mod date;
 mod disk;
-mod error;
+pub(crate) mod error;
+mod lock;
 mod pace;
 mod reloader;
+mod revocation;
 mod rotation;
 mod schedule;
+mod upkeep;
 mod watch;
 
 pub use error::KeyFileError;
 pub use pace::Pace;
 pub use reloader::{Health, Polled, Reloader};
-pub use rotation::{Revoked, Rotated, Rotation};
-pub use schedule::KeySchedule;
 pub use watch::KeyWatch;
 
+/// What changes key files: for the command `sealed-session`, and for a service that rotates its own
+/// file with [`KeyFileOptions::change`].
+///
+/// ```
+/// use sealed_session::key_file::tools::{KeySchedule, Rotation, Tending};
+/// use sealed_session::{Key, KeyFile};
+/// use time::{Duration, OffsetDateTime};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("keys.toml");
+/// # let now = OffsetDateTime::now_utc();
+/// # KeyFile::options().create(&path, &KeySchedule::new(Key::generate(), now)?)?;
+/// let tending = Tending {
+///     every: Duration::days(30),
+///     rotation: Rotation {
+///         after: Duration::minutes(10),
+///         propagation: Duration::minutes(5),
+///         skew: Duration::seconds(30),
+///         max_session: Duration::hours(8),
+///     },
+///     after_end: Duration::DAY,
+/// };
+/// let tended = KeyFile::options().change(&path, |schedule| {
+///     schedule.tend(Key::generate(), &tending, OffsetDateTime::now_utc())
+/// })?;
+/// assert!(tended.rotated.is_none(), "the key is new");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub mod tools {
+    pub use super::revocation::{Replacement, Revoked};
+    pub use super::rotation::{Cancelled, Fleet, Rotated, Rotation};
+    pub use super::schedule::KeySchedule;
+    pub use super::upkeep::{Pruned, Tended, Tending};
+}
+
 use crate::keys::ring::KeyRing;
-use disk::{Lock, Readers};
+use disk::{Locked, Readers};
+use lock::Patience;
+use schedule::KeySchedule;
 use std::path::Path;
 use time::{Duration, OffsetDateTime};
 
@@ -48,7 +83,7 @@ use time::{Duration, OffsetDateTime};
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("keys.toml");
 /// # let now = time::OffsetDateTime::now_utc();
-/// # use sealed_session::{Key, key_file::KeySchedule};
+/// # use sealed_session::{Key, key_file::tools::KeySchedule};
 /// # KeyFile::options().create(&path, &KeySchedule::new(Key::generate(), now)?)?;
 ///
 /// let keys = KeyFile::watch(&path, Duration::seconds(10))?;
@@ -68,7 +103,7 @@ impl KeyFile {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`], naming the line and the mend: a file that cannot be read, that group or
+    /// [`KeyFileError`], naming the line and the fix: a file that cannot be read, that group or
     /// others can read ([`KeyFileOptions::allow_readable_by_others`]) or write, and all that
     /// [`KeySchedule::parse`] refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<KeyFile, KeyFileError> {
@@ -81,7 +116,8 @@ impl KeyFile {
     ///
     /// # Errors
     ///
-    /// Those of [`KeyFile::open`]; `every` not longer than zero; no thread to be had. Later errors
+    /// Those of [`KeyFile::open`]; no key of the file seals now; `every` is shorter than 100 ms; the
+    /// system gives no thread. Later errors
     /// leave the last good keys in use: see [`KeyWatch::health`].
     pub fn watch(path: impl AsRef<Path>, every: Duration) -> Result<KeyWatch, KeyFileError> {
         KeyFile::options().watch(path, every)
@@ -108,6 +144,8 @@ impl KeyFile {
 #[derive(Debug, Clone, Default)]
 pub struct KeyFileOptions {
     readers: Readers,
+    patience: Patience,
+    dry_run: bool,
 }
 
 impl KeyFileOptions {
@@ -124,6 +162,26 @@ impl KeyFileOptions {
     /// ```
     pub fn allow_readable_by_others(mut self) -> KeyFileOptions {
         self.readers = Readers::Others;
+        self
+    }
+
+    /// Waits so long for another who changes a key file of the folder, instead of ten seconds.
+    pub fn lock_timeout(mut self, limit: Duration) -> KeyFileOptions {
+        self.patience.limit = limit.try_into().unwrap_or_default();
+        self
+    }
+
+    /// Calls `tell` with the name of the process that has the folder locked, once half a second was
+    /// waited for it.
+    pub fn when_waiting(mut self, tell: fn(&str)) -> KeyFileOptions {
+        self.patience.tell = Some(tell);
+        self
+    }
+
+    /// Does everything but write: [`create`](KeyFileOptions::create) and
+    /// [`change`](KeyFileOptions::change) check what they always do and leave the disk as it is.
+    pub fn dry_run(mut self) -> KeyFileOptions {
+        self.dry_run = true;
         self
     }
 
@@ -153,13 +211,15 @@ impl KeyFileOptions {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`] if there is a file already, or it cannot be written.
+    /// [`KeyFileError`] if the file already exists, its folder is locked for longer than
+    /// [`lock_timeout`](KeyFileOptions::lock_timeout), or it cannot be written.
     pub fn create(
         &self,
         path: impl AsRef<Path>,
         schedule: &KeySchedule,
     ) -> Result<(), KeyFileError> {
-        Lock::take(path.as_ref())?.create(&schedule.to_text())
+        let file = Locked::take(path.as_ref(), &self.patience)?;
+        if self.dry_run { file.check_absent() } else { file.create(&schedule.to_text()) }
     }
 
     /// Changes a key file. Two changes at one time happen one after the other; readers see the old
@@ -168,20 +228,23 @@ impl KeyFileOptions {
     ///
     /// # Errors
     ///
-    /// Those of [`KeyFile::open`] and of `change`, and [`KeyFileError`] if the file cannot be
-    /// written.
+    /// Those of [`KeyFile::open`] and of `change`, and [`KeyFileError`] if the folder is locked for
+    /// longer than [`lock_timeout`](KeyFileOptions::lock_timeout) or the file cannot be written.
     pub fn change<R>(
         &self,
         path: impl AsRef<Path>,
         change: impl FnOnce(&mut KeySchedule) -> Result<R, KeyFileError>,
     ) -> Result<R, KeyFileError> {
         let path = path.as_ref();
-        let lock = Lock::take(path)?;
+        let file = Locked::take(path, &self.patience)?;
+        if !self.dry_run {
+            file.remove_leftover()?;
+        }
         let mut schedule = self.open(path)?.schedule;
         let before = schedule.generation();
         let result = change(&mut schedule).map_err(|error| error.in_file(path))?;
-        if schedule.generation() != before {
-            lock.replace(&schedule.to_text())?;
+        if schedule.generation() != before && !self.dry_run {
+            file.replace(&schedule.to_text())?;
         }
         Ok(result)
     }

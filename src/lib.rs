@@ -158,7 +158,7 @@ pub use headers::set_cookie::Persistence;
 #[cfg(feature = "key-file")]
 pub use key_file::KeyFile;
 pub use keys::error::KeyError;
-pub use keys::id::KeyId;
+pub use keys::id::{KeyId, ParseKeyIdError};
 pub use keys::key::Key;
 pub use keys::ring::{DatedKey, KeyRing, KeyState};
 pub use rules::reason::Reason;

@@ -255,6 +255,14 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         self.parts.live.take_unknown_key_met()
     }
 
+    /// Returns how long one sealed cookie may live: for the longest idle timeout, but not past the
+    /// longest absolute one.
+    #[cfg(feature = "key-file")]
+    pub(crate) fn longest_life(&self) -> time::Duration {
+        let longest = self.parts.policy.longest;
+        time::Duration::seconds(longest.idle.min(longest.absolute).into())
+    }
+
     /// Returns the id of the key that seals now, if there is one: a health check can show that a
     /// rotation has arrived.
     pub fn sealing_key(&self) -> Option<KeyId> {

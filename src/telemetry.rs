@@ -8,10 +8,21 @@
 //! | `sealed_session_rejected_total` | `reason`, `key_id` (`unknown` where the ring has no such key, `none` before it was read) |
 //! | `sealed_session_sealed_total` | `key_id` |
 //!
+//! and, with a key file that is watched:
+//!
+//! | gauge | labels | value |
+//! | --- | --- | --- |
+//! | `sealed_session_key_file_generation` | | of the keys in use |
+//! | `sealed_session_key_file_confirmed_timestamp_seconds` | | when the file last said what is in use |
+//! | `sealed_session_key_file_error` | | 1 while the file is refused or cannot be read |
+//! | `sealed_session_key_state` | `key_id`, `state` | 1 for the state that a key is in |
+//!
 //! When `opened` of an old key's id has stopped growing, the key is safe to drop.
 
 use crate::error::EncodeError;
 use crate::keys::id::{KeyId, NamedKey};
+#[cfg(feature = "key-file")]
+use crate::keys::ring::KeyState;
 use crate::rules::reason::Reason;
 use crate::timestamp::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -162,18 +173,114 @@ pub(crate) fn insecure(cookie_name: &str) {
     );
 }
 
+/// A key file was read for the first time and its keys are in use.
+#[cfg(feature = "key-file")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn keys_in_use(generation: u64, states: &[(KeyId, KeyState)]) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: TARGET, generation, keys = in_words(states), "key file in use");
+}
+
 /// A key file was read again and its keys are in use.
 #[cfg(feature = "key-file")]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn keys_loaded(generation: u64) {
+pub(crate) fn keys_reloaded(generation: u64, states: &[(KeyId, KeyState)]) {
     #[cfg(feature = "tracing")]
-    tracing::info!(target: TARGET, generation, "key file reloaded");
+    tracing::info!(target: TARGET, generation, keys = in_words(states), "key file reloaded");
+}
+
+#[cfg(all(feature = "key-file", feature = "tracing"))]
+fn in_words(states: &[(KeyId, KeyState)]) -> String {
+    let states: Vec<String> = states.iter().map(|(id, state)| format!("{id} {state}")).collect();
+    states.join(", ")
+}
+
+/// A key of the key file does something else than before; `None` where it is not in the file.
+#[cfg(feature = "key-file")]
+#[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(unused_variables))]
+pub(crate) fn key_state_changed(key_id: KeyId, before: Option<KeyState>, after: Option<KeyState>) {
+    #[cfg(feature = "tracing")]
+    {
+        let name = |state: Option<KeyState>| state.map_or("absent", KeyState::as_str);
+        let (before, after) = (name(before), name(after));
+        tracing::info!(target: TARGET, %key_id, before, after, "key changed its state");
+    }
+    #[cfg(feature = "metrics")]
+    if let Some(before) = before {
+        key_state_gauge(key_id, before, 0.0);
+    }
+}
+
+/// What a scrape sees of the key file. Told at every look, for a recorder may come late.
+#[cfg(feature = "key-file")]
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
+pub(crate) fn key_file_gauges(
+    generation: u64,
+    confirmed_at: time::OffsetDateTime,
+    has_error: bool,
+    states: &[(KeyId, KeyState)],
+) {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::gauge!("sealed_session_key_file_generation").set(generation as f64);
+        metrics::gauge!("sealed_session_key_file_confirmed_timestamp_seconds")
+            .set(confirmed_at.unix_timestamp() as f64);
+        metrics::gauge!("sealed_session_key_file_error").set(if has_error { 1.0 } else { 0.0 });
+        for (key_id, state) in states {
+            key_state_gauge(*key_id, *state, 1.0);
+        }
+    }
+}
+
+#[cfg(all(feature = "key-file", feature = "metrics"))]
+fn key_state_gauge(key_id: KeyId, state: KeyState, value: f64) {
+    metrics::gauge!(
+        "sealed_session_key_state", "key_id" => key_id.to_string(), "state" => state.as_str()
+    )
+    .set(value);
+}
+
+/// A key file was read again, and no `Sessions` has its keys.
+#[cfg(feature = "key-file")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn nothing_attached(file: &std::path::Path) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: TARGET, file = %file.display(),
+        "key file reloaded, and no `Sessions` is attached to get its keys: call `KeyWatch::attach`"
+    );
+}
+
+/// A rotation ends a key before the sessions that it sealed.
+#[cfg(feature = "key-file")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn drain_too_short(
+    file: &std::path::Path,
+    key_id: KeyId,
+    drain: time::Duration,
+    needed: time::Duration,
+) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: TARGET, file = %file.display(), %key_id, %drain, %needed,
+        "the key ends before the sessions that it sealed, so their visitors are signed out: rotate \
+         with `--max-session` at least as long as the longest idle timeout"
+    );
+}
+
+/// A key file was taken into use although none of its keys seals now, because it ends sessions.
+#[cfg(feature = "key-file")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn keys_seal_nothing(generation: u64) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(target: TARGET, generation,
+        "no key of the key file seals now, and it was taken because it ends sessions: pages that \
+         change a session fail until a key seals; check the clocks"
+    );
 }
 
 /// A key file was read again and the keys in use stay.
 #[cfg(feature = "key-file")]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn keys_refused(error: &dyn std::fmt::Display) {
+pub(crate) fn keys_refused(error: &crate::key_file::error::KeyFileError) {
     #[cfg(feature = "tracing")]
     tracing::error!(target: TARGET, %error, "key file refused, the keys in use stay");
 }

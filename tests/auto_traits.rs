@@ -3,16 +3,18 @@
 //! server that relies on it.
 
 use sealed_session::inspect::{Inspection, Opened, Server};
+use sealed_session::key_file::tools::{
+    Cancelled, Fleet, KeySchedule, Pruned, Replacement, Revoked, Rotated, Rotation, Tended, Tending,
+};
 use sealed_session::key_file::{
-    Health, KeyFileError, KeyFileOptions, KeySchedule, KeyWatch, Pace, Polled, Reloader, Revoked,
-    Rotated, Rotation,
+    Health, KeyFileError, KeyFileOptions, KeyWatch, Pace, Polled, Reloader,
 };
 use sealed_session::shape::ShapeTest;
 use sealed_session::{
     Applied, ApplyError, ConfigError, DatedKey, DecodeError, Dynamic, DynamicError, EncodeError,
     EndError, EndedSessions, EndedStatus, EntryBytes, FeedError, FeedHealth, FileFeed, Key,
-    KeyError, KeyFile, KeyId, KeyRing, KeyState, Origin, Persistence, Reason, RedisFeed, Saved,
-    Session, Sessions, SessionsBuilder, Unsent, actix_web, axum, poem, tower,
+    KeyError, KeyFile, KeyId, KeyRing, KeyState, Origin, ParseKeyIdError, Persistence, Reason,
+    RedisFeed, Saved, Session, Sessions, SessionsBuilder, Unsent, actix_web, axum, poem, tower,
 };
 use std::cell::Cell;
 use std::error::Error;
@@ -55,6 +57,8 @@ fn dynamic_data_is_shared_between_threads() {
 
 #[test]
 fn key_files_are_shared_between_threads() {
+    is_shared::<Cancelled>();
+    is_shared::<Fleet>();
     is_shared::<Health>();
     is_shared::<KeyFile>();
     is_shared::<KeyFileOptions>();
@@ -62,10 +66,14 @@ fn key_files_are_shared_between_threads() {
     is_shared::<KeyWatch>();
     is_shared::<Pace>();
     is_shared::<Polled>();
+    is_shared::<Pruned>();
+    is_shared::<Replacement>();
     is_shared::<Reloader>();
     is_shared::<Revoked>();
     is_shared::<Rotated>();
     is_shared::<Rotation>();
+    is_shared::<Tended>();
+    is_shared::<Tending>();
 }
 
 #[test]
@@ -99,6 +107,7 @@ fn errors_go_through_any_box() {
     is_error::<FeedError>();
     is_error::<KeyError>();
     is_error::<KeyFileError>();
+    is_error::<ParseKeyIdError>();
     is_error::<actix_web::SessionRejection>();
     is_error::<axum::SessionRejection>();
     is_error::<poem::SessionRejection>();

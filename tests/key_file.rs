@@ -1,11 +1,12 @@
-//! What a key file may say: every way it can be wrong is refused with its line and the mend.
+//! What a key file may say: every way it can be wrong is refused with its line and the fix.
 
 mod support;
 
-use sealed_session::key_file::KeySchedule;
+use sealed_session::key_file::tools::KeySchedule;
 use sealed_session::{KeyFile, KeyState};
 use std::fs;
 use support::key_files::*;
+use time::Duration;
 use time::macros::datetime;
 
 #[test]
@@ -45,7 +46,8 @@ fn what_is_written_reads_back() {
 #[test]
 fn a_file_that_the_command_wrote_is_refused_wherever_it_was_cut() {
     let text = parse(&two_keys().replace("revoked = false", "revoked = true")).to_text();
-    for len in 0..text.len() {
+    // Without the end of the last line it is whole.
+    for len in 0..text.len() - 1 {
         let error = KeySchedule::parse(&text.as_bytes()[..len]).unwrap_err();
         assert!(error.line().is_some(), "cut to {len}: {error}");
     }
@@ -71,8 +73,38 @@ fn a_cut_file_is_told_as_such() {
     let cut = text.strip_suffix("# end\n").unwrap();
     assert_eq!(
         refusal(cut),
-        "line 14: the last line is not `# end`, so the file was cut short: put it back whole"
+        "line 12: the last line is not `# end`, so the file was cut short: put it back whole"
     );
+}
+
+/// Bad input 59: secret managers, here-documents and editors do this to a file.
+#[test]
+fn line_ends_and_white_space_around_the_file_are_no_cut() {
+    let text = parse(&two_keys()).to_text();
+    let bare = text.trim_end();
+    for same in [
+        bare.to_owned(),
+        format!("{bare}\n\n"),
+        format!("{bare} \n\t\n"),
+        format!("\n{bare}\n"),
+        text.replace('\n', "\r\n"),
+        bare.replace('\n', "\r\n"),
+        format!("{}\r\n\r\n", bare.replace('\n', "\r\n")),
+    ] {
+        assert_eq!(parse(&same).to_text(), text, "{same:?}");
+    }
+}
+
+/// The check for a cut file looked at `\n` only.
+#[test]
+fn a_cut_file_with_crlf_is_told_as_such() {
+    let text = parse(&two_keys()).to_text().replace('\n', "\r\n");
+    let newest = text.rfind("[[key]]").unwrap();
+    for cut in [text.find("revoked").unwrap_or(newest), newest, text.rfind("# end").unwrap()] {
+        assert!(KeySchedule::parse(&text.as_bytes()[..cut]).is_err(), "{}", &text[..cut]);
+    }
+    let cut = text.strip_suffix("# end\r\n").unwrap();
+    assert!(refusal(cut).ends_with("so the file was cut short: put it back whole"));
 }
 
 /// Bad input 43, `keys/key`.
@@ -93,7 +125,11 @@ fn any_changed_character_of_a_secret_is_refused_on_its_line() {
 #[test]
 fn an_empty_file_is_refused() {
     for text in ["", "\n", "  \r\n\t"] {
-        assert_eq!(refusal(text), "line 1: the file is empty: `keys new` makes one");
+        assert_eq!(
+            refusal(text),
+            "line 1: the file is empty: put it back from another server or a backup (`keys new` would \
+             make another key, and sign everybody out)"
+        );
     }
 }
 
@@ -295,6 +331,73 @@ fn a_missing_file_is_refused() {
     assert_eq!(error, format!("{}: is not a file", folder.path().display()));
 }
 
+/// Opening it would wait for a writer; this test would not end.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_key_file_and_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let error = KeyFile::open(&path).unwrap_err().to_string();
+    assert!(error.ends_with("is not a file"), "{error}");
+}
+
+#[test]
+fn an_emptied_file_is_not_made_anew_and_the_message_does_not_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    fs::write(&path, "").unwrap();
+    let error = KeyFile::options().create(&path, &one_key()).unwrap_err().to_string();
+    assert!(error.contains("put it back from one of them or a backup"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), b"");
+}
+
+#[test]
+fn a_dry_run_checks_all_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    let dry = KeyFile::options().dry_run();
+    dry.create(&path, &one_key()).unwrap();
+    assert!(!path.exists());
+    KeyFile::options().create(&path, &one_key()).unwrap();
+    assert!(dry.create(&path, &one_key()).is_err(), "there is a file");
+    let before = fs::read(&path).unwrap();
+    let rotated = dry.change(&path, |schedule| schedule.rotate(key(2), &ROTATION, NOW)).unwrap();
+    assert_eq!(rotated.new, key(2).id());
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing lies about");
+}
+
+#[test]
+fn what_an_interrupted_change_left_behind_is_removed_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    KeyFile::options().create(&path, &one_key()).unwrap();
+    let leftover = folder.path().join(".keys.toml.new");
+    fs::write(&leftover, two_keys()).unwrap();
+    // A change that writes nothing.
+    KeyFile::options().change(&path, |schedule| schedule.prune(Duration::DAY, NOW)).unwrap();
+    assert!(!leftover.exists());
+}
+
+#[test]
+fn a_lock_is_not_waited_for_without_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    KeyFile::options().create(&path, &one_key()).unwrap();
+    // Anyone who can read the folder can do this.
+    let other = fs::File::open(folder.path()).unwrap();
+    other.lock_shared().unwrap();
+    let options = KeyFile::options().lock_timeout(Duration::ZERO);
+    let change = || options.change(&path, |schedule| schedule.rotate(key(2), &ROTATION, NOW));
+    let error = change().unwrap_err().to_string();
+    assert!(error.contains("is locked by "), "{error}");
+    assert!(error.ends_with("keep others out of the folder (chmod 700)"), "{error}");
+    drop(other);
+    change().unwrap();
+}
+
 #[test]
 fn a_file_of_more_than_a_mebibyte_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -362,7 +465,7 @@ mod permissions {
                     schedule.revoke(
                         schedule.keys().last().unwrap().id(),
                         key(wanted as u8),
-                        time::Duration::ZERO,
+                        &AT_ONCE,
                         NOW,
                     )
                 })
@@ -379,7 +482,7 @@ fn a_change_that_fails_writes_nothing() {
     KeyFile::options().create(&path, &KeySchedule::new(key(1), NOW).unwrap()).unwrap();
     let before = fs::read(&path).unwrap();
     let error = KeyFile::options()
-        .change(&path, |schedule| schedule.revoke(key(9).id(), key(2), time::Duration::ZERO, NOW))
+        .change(&path, |schedule| schedule.revoke(key(9).id(), key(2), &AT_ONCE, NOW))
         .unwrap_err();
     let id = key(9).id();
     assert_eq!(error.to_string(), format!("{}: there is no key {id} in the file", path.display()));
@@ -394,7 +497,7 @@ fn a_file_that_is_there_is_not_made_anew() {
     let schedule = KeySchedule::new(key(1), NOW).unwrap();
     KeyFile::options().create(&path, &schedule).unwrap();
     let error = KeyFile::options().create(&path, &schedule).unwrap_err().to_string();
-    assert!(error.contains("is there already"), "{error}");
+    assert!(error.contains("already exists"), "{error}");
 }
 
 #[test]

@@ -29,8 +29,11 @@ const PROPAGATION: &str = "3s";
 /// visitor.
 const AFTER: &str = "5s";
 const UNTIL_ALL_RESEALED: Duration = Duration::from_secs(5 + 4);
-/// `PROPAGATION` + 60 s after a revocation, and a second for the fraction that was rounded up.
-const UNTIL_SIGN_INS_HOLD: Duration = Duration::from_secs(3 + 60 + 1);
+/// All servers have the clock of this machine.
+const SKEW: &str = "1s";
+/// `PROPAGATION` + 60 s + 2 × `SKEW` after a revocation, and a second for the fraction that was
+/// rounded up.
+const UNTIL_SIGN_INS_HOLD: Duration = Duration::from_secs(3 + 60 + 2 + 1);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -105,7 +108,7 @@ async fn run(short: bool) -> Result<Vec<String>> {
 
     // 4. The key that seals has leaked: everybody is signed out.
     let id = rotated["new"]["id"].as_str().ok_or("no id of the new key")?;
-    fleet.keys(&["revoke", id, "--after", PROPAGATION])?;
+    fleet.keys(&["revoke", id, "--propagation", PROPAGATION, "--skew", SKEW])?;
     let revoked = Instant::now();
     sleep(Duration::from_secs(3)).await;
     let (people, ended) = find_ended(people).await;
@@ -137,7 +140,7 @@ async fn restart(fleet: &mut Fleet, place: usize) -> Result<()> {
 
 fn rotate(fleet: &Fleet) -> Result<Value> {
     let lengths = ["--after", AFTER, "--propagation", PROPAGATION];
-    let rest = ["--skew", "1s", "--max-session", "15m"];
+    let rest = ["--skew", SKEW, "--max-session", "15m"];
     fleet.keys(&[&["rotate"][..], &lengths, &rest].concat())
 }
 

@@ -1,59 +1,45 @@
-//! Dates of TOML (RFC 3339) ⇄ `time`, to the millisecond.
+//! Dates of TOML, which are RFC 3339 ⇄ `time`, to the millisecond.
 
-use time::{Date, Duration, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
-use toml::value::{self, Datetime, Offset};
+use super::error::KeyFileError;
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime, UtcOffset};
+use toml::value::Datetime;
 
-/// The moment, or what is wrong with it. What is finer than a millisecond is cut off: the ring has
-/// no more.
+/// Returns the moment, or what is wrong with it. What is finer than a millisecond is cut off: the
+/// ring has no more.
 pub(crate) fn from_toml(date: &Datetime) -> Result<OffsetDateTime, &'static str> {
-    let (Some(day), Some(clock), Some(offset)) = (date.date, date.time, date.offset) else {
+    let Datetime { date: Some(_), time: Some(mut clock), offset: Some(_) } = *date else {
         return Err("is not a moment in time: write it like 2026-11-21T00:00:00Z, with the Z");
     };
-    const NO_DATE: &str = "is no date of the calendar";
-    let month = Month::try_from(day.month).map_err(|_| NO_DATE)?;
-    let day = Date::from_calendar_date(day.year.into(), month, day.day).map_err(|_| NO_DATE)?;
-    let millisecond = u16::try_from(clock.nanosecond.unwrap_or(0) / 1_000_000).unwrap_or(0);
-    let clock =
-        Time::from_hms_milli(clock.hour, clock.minute, clock.second.unwrap_or(0), millisecond)
-            .map_err(|_| NO_DATE)?;
-    let minutes = match offset {
-        Offset::Z => 0,
-        Offset::Custom { minutes } => minutes,
-    };
-    let offset = UtcOffset::from_whole_seconds(i32::from(minutes) * 60).map_err(|_| NO_DATE)?;
-    PrimitiveDateTime::new(day, clock)
-        .assume_offset(offset)
-        .checked_to_offset(UtcOffset::UTC)
+    clock.second.get_or_insert(0);
+    let text = Datetime { time: Some(clock), ..*date }.to_string();
+    OffsetDateTime::parse(&text, &Rfc3339)
+        .ok()
+        // `time` would take a leap second for the moment before it.
+        .filter(|_| clock.second != Some(60))
+        .and_then(|moment| moment.checked_to_offset(UtcOffset::UTC))
         .filter(|moment| moment.year() >= 0)
-        .ok_or(NO_DATE)
+        .and_then(|moment| moment.replace_millisecond(moment.millisecond()).ok())
+        .ok_or("is no date of the calendar")
 }
 
-/// In UTC. The date is one that [`from_toml`] gave, or later by what [`plus`] allows.
-pub(crate) fn to_toml(moment: OffsetDateTime) -> Datetime {
-    let moment = moment.to_offset(UtcOffset::UTC);
-    let millisecond = u32::from(moment.millisecond());
-    Datetime {
-        date: Some(value::Date {
-            year: u16::try_from(moment.year()).unwrap_or(0),
-            month: moment.month().into(),
-            day: moment.day(),
-        }),
-        time: Some(value::Time {
-            hour: moment.hour(),
-            minute: moment.minute(),
-            second: Some(moment.second()),
-            nanosecond: (millisecond > 0).then_some(millisecond * 1_000_000),
-        }),
-        offset: Some(Offset::Z),
-    }
+/// Returns the date as TOML and people write it, in UTC. It is one that [`from_toml`] gave, or one
+/// that [`later`] allows.
+pub(crate) fn to_text(moment: OffsetDateTime) -> String {
+    moment.to_offset(UtcOffset::UTC).format(&Rfc3339).unwrap_or_else(|_| moment.to_string())
 }
 
-/// The sum, unless it is outside the calendar of TOML.
-pub(crate) fn plus(moment: OffsetDateTime, length: Duration) -> Option<OffsetDateTime> {
-    moment.checked_add(length).filter(|sum| (0..=9999).contains(&sum.year()))
+/// Returns the sum, or an error if it is outside the calendar of TOML.
+pub(crate) fn later(
+    moment: OffsetDateTime,
+    length: Duration,
+) -> Result<OffsetDateTime, KeyFileError> {
+    moment.checked_add(length).filter(|sum| (0..=9999).contains(&sum.year())).ok_or_else(|| {
+        KeyFileError::new("that leads to a date outside the years 0 to 9999: give shorter lengths")
+    })
 }
 
-/// Up to the next whole second, so that files stay readable.
+/// Rounds up to the next whole second, so that files stay readable.
 pub(crate) fn whole_second(moment: OffsetDateTime) -> OffsetDateTime {
     match moment.nanosecond() {
         0 => moment,
@@ -76,7 +62,7 @@ mod tests {
     #[test]
     fn dates_come_back() {
         for text in ["2026-11-21T09:30:15Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"] {
-            assert_eq!(to_toml(read(text).unwrap()).to_string(), text);
+            assert_eq!(to_text(read(text).unwrap()), text);
         }
         assert_eq!(
             read("2026-11-21T09:30:15.5+01:00").unwrap(),

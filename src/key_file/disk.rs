@@ -1,6 +1,7 @@
 //! How is a key file read and replaced on a disk? Whole, or not at all.
 
 use super::error::KeyFileError;
+use super::lock::{FolderLock, Patience};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -25,12 +26,11 @@ pub(super) fn read(path: &Path, readers: Readers) -> Result<Zeroizing<Vec<u8>>, 
 
 fn read_file(path: &Path, readers: Readers) -> Result<(File, Zeroizing<Vec<u8>>), KeyFileError> {
     let failed = |error: io::Error| KeyFileError::new(format!("cannot be read: {error}"));
-    // Looked at before it is opened, for opening a pipe would wait for its writer.
-    if !fs::metadata(path).map_err(failed)?.is_file() {
+    let mut file = open_without_waiting(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
         return Err(KeyFileError::new("is not a file"));
     }
-    let mut file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
     check_mode(&metadata, readers)?;
     if metadata.len() > MAX_LEN {
         return Err(KeyFileError::new("has more than 1 MiB: that is no key file"));
@@ -39,6 +39,15 @@ fn read_file(path: &Path, readers: Readers) -> Result<(File, Zeroizing<Vec<u8>>)
     let mut content = Zeroizing::new(Vec::with_capacity(MAX_LEN as usize + 1));
     (&mut file).take(MAX_LEN + 1).read_to_end(&mut content).map_err(failed)?;
     Ok((file, content))
+}
+
+/// Opens the file, and anything else: to open a pipe would wait for its writer.
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    options.open(path)
 }
 
 #[cfg(unix)]
@@ -65,37 +74,58 @@ fn check_mode(_: &fs::Metadata, _: Readers) -> Result<(), KeyFileError> {
     Ok(())
 }
 
-/// The exclusive right to change key files in one folder; it ends with the value. The folder itself
-/// is locked, because a key file is replaced and no second file is to be left lying about.
-pub(super) struct Lock {
+/// The right to change one key file; it ends with the value.
+pub(super) struct Locked {
     /// Where the file really is: a rename over a symbolic link would replace the link.
     path: PathBuf,
-    folder: File,
+    lock: FolderLock,
 }
 
-impl Lock {
-    /// Waits until no other has it.
-    pub(super) fn take(path: &Path) -> Result<Lock, KeyFileError> {
-        let failed = |error: io::Error| {
-            KeyFileError::new(format!("its folder cannot be locked: {error}")).in_file(path)
-        };
+impl Locked {
+    /// Locks the folder of the file, which need not be there yet.
+    pub(super) fn take(path: &Path, patience: &Patience) -> Result<Locked, KeyFileError> {
         let path = match fs::canonicalize(path) {
             Ok(path) => path,
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-            Err(error) => return Err(failed(error)),
+            Err(error) => {
+                return Err(KeyFileError::new(format!("cannot be found: {error}")).in_file(path));
+            }
         };
-        let folder = lockable(folder_of(&path)).map_err(failed)?;
-        folder.lock().map_err(failed)?;
-        Ok(Lock { path, folder })
+        let lock = FolderLock::take(folder_of(&path), patience);
+        let lock = lock.map_err(|error| error.in_file(&path))?;
+        Ok(Locked { path, lock })
+    }
+
+    /// Refuses a file that is there already.
+    pub(super) fn check_absent(&self) -> Result<(), KeyFileError> {
+        let problem = match fs::symlink_metadata(&self.path) {
+            Err(_) => return Ok(()),
+            Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
+                "already exists, and is empty: if servers use it, put it back from one of them or a \
+                 backup; only if there never was a key in it, remove it first"
+            }
+            Ok(_) => {
+                "already exists; overwriting it would lose its keys: `keys rotate` adds a key to it"
+            }
+        };
+        Err(KeyFileError::new(problem).in_file(&self.path))
+    }
+
+    /// Removes what somebody who was interrupted left behind, with keys in it: whoever holds the
+    /// lock is alone.
+    pub(super) fn remove_leftover(&self) -> Result<(), KeyFileError> {
+        match fs::remove_file(self.new_path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let what = format!("{} cannot be removed", self.new_path().display());
+                Err(self.failed(&what, &error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes a file that must not be there yet, readable by its owner only.
     pub(super) fn create(&self, content: &str) -> Result<(), KeyFileError> {
-        if fs::symlink_metadata(&self.path).is_ok() {
-            let problem =
-                "is there already, and its keys would be lost: `keys rotate` adds a key to it";
-            return Err(KeyFileError::new(problem).in_file(&self.path));
-        }
+        self.check_absent()?;
         self.write(content, None)
     }
 
@@ -107,20 +137,27 @@ impl Lock {
     }
 
     fn write(&self, content: &str, like: Option<&fs::Metadata>) -> Result<(), KeyFileError> {
+        self.remove_leftover()?;
+        let new = self.new_path();
+        let file = create_new(&new).map_err(|error| {
+            let folder = folder_of(&self.path).display();
+            self.failed(&format!("its folder {folder} cannot be written"), &error)
+        })?;
         let failed = |error: io::Error| self.failed("cannot be written", &error);
-        let new = self.path.with_file_name(new_name(&self.path));
-        // Of somebody who was interrupted: whoever holds the lock is alone.
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
-        }
-        let written = write_new(&new, content, like).and_then(|()| fs::rename(&new, &self.path));
+        let written = write_whole(file, content, like).and_then(|()| fs::rename(&new, &self.path));
         if written.is_err() {
             let _ = fs::remove_file(&new);
         }
         written.map_err(failed)?;
         // Only now is the rename sure to outlive a loss of power.
-        if cfg!(unix) { self.folder.sync_all().map_err(failed) } else { Ok(()) }
+        self.lock.sync().map_err(failed)
+    }
+
+    fn new_path(&self) -> PathBuf {
+        let mut name = OsString::from(".");
+        name.push(self.path.file_name().unwrap_or_default());
+        name.push(".new");
+        self.path.with_file_name(name)
     }
 
     fn failed(&self, what: &str, error: &io::Error) -> KeyFileError {
@@ -135,34 +172,15 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-#[cfg(unix)]
-fn lockable(folder: &Path) -> io::Result<File> {
-    File::open(folder)
-}
-
-/// Where folders cannot be opened, a file beside it is locked instead.
-#[cfg(not(unix))]
-fn lockable(folder: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(folder.join(".sealed-session.lock"))
-}
-
-fn new_name(path: &Path) -> OsString {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".new");
-    name
-}
-
-fn write_new(path: &Path, content: &str, like: Option<&fs::Metadata>) -> io::Result<()> {
+fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    options.open(path)
+}
+
+fn write_whole(mut file: File, content: &str, like: Option<&fs::Metadata>) -> io::Result<()> {
     if let Some(like) = like {
         keep_owner_and_mode(&file, like)?;
     }

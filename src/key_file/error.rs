@@ -4,8 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A key file, or a change of one, that is refused. The message names the file and the line where
-/// there is one, and the mend; it never repeats any part of a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// there is one, and the fix; it never repeats any part of a secret. `Debug` prints the same as
+/// `Display`, because `main` returns it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeyFileError {
     path: Option<PathBuf>,
     line: Option<usize>,
@@ -25,7 +26,7 @@ impl KeyFileError {
         KeyFileError { path: Some(path.to_owned()), ..self }
     }
 
-    /// The line of the file that is to be mended, from 1.
+    /// Returns the line of the file to fix, from 1.
     pub fn line(&self) -> Option<usize> {
         self.line
     }
@@ -40,6 +41,12 @@ impl fmt::Display for KeyFileError {
             write!(f, "line {line}: ")?;
         }
         f.write_str(&self.problem)
+    }
+}
+
+impl fmt::Debug for KeyFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,10 +1,15 @@
 //! Which ring is in use after a key file was read again? The last good one, whatever comes.
 
+use super::date;
 use super::error::KeyFileError;
 use super::schedule::KeySchedule;
-use crate::keys::ring::KeyRing;
+use super::upkeep::Drain;
+use crate::keys::id::KeyId;
+use crate::keys::ring::{KeyRing, KeyState};
 use crate::telemetry;
+use crate::timestamp::Timestamp;
 use sha2::{Digest, Sha256};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 
@@ -13,7 +18,7 @@ use time::{Duration, OffsetDateTime};
 /// content from somewhere else (a secret manager) can call [`poll`](Reloader::poll) with it.
 ///
 /// ```
-/// use sealed_session::key_file::{KeySchedule, Polled, Reloader};
+/// use sealed_session::key_file::{Polled, Reloader, tools::KeySchedule};
 /// # use sealed_session::Key;
 /// # use time::macros::datetime;
 /// # let now = datetime!(2026-11-21 09:00 UTC);
@@ -30,20 +35,29 @@ use time::{Duration, OffsetDateTime};
 pub struct Reloader {
     ring: KeyRing,
     reject_created_before: Option<OffsetDateTime>,
-    /// Of the content that the ring was made from.
-    good: Content,
-    /// Of what was read last, whatever it was.
-    seen: Content,
+    /// What the file that the ring was made from says.
+    meaning: Digested,
+    /// The bytes that said so when they were last read.
+    good: Digested,
+    /// The bytes that were refused at the last look, unless the time alone was against them.
+    refused: Option<Digested>,
+    drains: Vec<Drain>,
+    /// What was last told of the keys' states.
+    told: Vec<(KeyId, KeyState)>,
     health: Health,
     /// For messages.
     path: Option<PathBuf>,
 }
 
 /// A digest, so that no secret is kept to compare with.
-type Content = [u8; 32];
+type Digested = [u8; 32];
+
+/// How far ahead of the time that is asked for a confirmation may be.
+const MAX_AHEAD: Duration = Duration::SECOND;
 
 /// What a look at the key file led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Polled {
     /// It says what it said before.
     Unchanged,
@@ -75,7 +89,7 @@ impl Health {
     /// server has read a new file.
     ///
     /// ```
-    /// # use sealed_session::{Key, key_file::{KeySchedule, Reloader}};
+    /// # use sealed_session::{Key, key_file::{Reloader, tools::KeySchedule}};
     /// # use time::{Duration, OffsetDateTime, macros::datetime};
     /// # let start = datetime!(2026-11-21 09:00 UTC);
     /// # let text = KeySchedule::new(Key::generate(), start)?.to_text();
@@ -85,8 +99,13 @@ impl Health {
     /// assert!(health.is_older_than(Duration::seconds(30), start + Duration::seconds(31)));
     /// # Ok::<(), sealed_session::key_file::KeyFileError>(())
     /// ```
+    ///
+    /// A clock that was set back makes the last confirmation lie ahead. How old the ring is, nobody
+    /// knows then, so that counts as too old until the next look. (A second ahead is none: the two
+    /// times may have been taken one after the other.)
     pub fn is_older_than(&self, limit: Duration, now: OffsetDateTime) -> bool {
-        now - self.confirmed_at > limit
+        let age = now - self.confirmed_at;
+        age > limit || age < -MAX_AHEAD
     }
 }
 
@@ -95,90 +114,151 @@ impl Reloader {
     ///
     /// # Errors
     ///
-    /// Those of [`KeySchedule::parse`].
+    /// Those of [`KeySchedule::parse`], and [`KeyFileError`] if no key of it seals at `now`: every
+    /// page that changes a session would fail.
     pub fn new(content: &[u8], now: OffsetDateTime) -> Result<Reloader, KeyFileError> {
-        Ok(Reloader::started(&KeySchedule::parse(content)?, content, None, now))
+        Reloader::started(content, None, now)
     }
 
     pub(super) fn started(
-        schedule: &KeySchedule,
         content: &[u8],
         path: Option<&Path>,
         now: OffsetDateTime,
-    ) -> Reloader {
-        let content = digest(content);
-        Reloader {
-            ring: schedule.key_ring(),
-            reject_created_before: schedule.reject_created_before(),
-            good: content,
-            seen: content,
-            health: Health {
-                generation: schedule.generation(),
-                loaded_at: now,
-                confirmed_at: now,
-                last_error: None,
-            },
-            path: path.map(Path::to_owned),
+    ) -> Result<Reloader, KeyFileError> {
+        let schedule = KeySchedule::parse(content)?;
+        let ring = schedule.key_ring();
+        if !seals(&ring, now) {
+            return Err(seals_nothing_yet(&schedule));
         }
+        let health = Health {
+            generation: schedule.generation(),
+            loaded_at: now,
+            confirmed_at: now,
+            last_error: None,
+        };
+        let told = ring.states_at(now);
+        telemetry::keys_in_use(schedule.generation(), &told);
+        let mut reloader = Reloader {
+            ring,
+            reject_created_before: schedule.reject_created_before(),
+            meaning: schedule.meaning(),
+            good: digest(content),
+            refused: None,
+            drains: schedule.drains(),
+            told,
+            health,
+            path: path.map(Path::to_owned),
+        };
+        reloader.tell(now);
+        Ok(reloader)
     }
 
-    /// Takes in what the file says now, or why it cannot be read. What is refused, changes nothing:
-    /// text that [`KeySchedule::parse`] refuses, a generation that is lower or the same with other
-    /// content, and a `reject_created_before` that moves back.
+    /// Takes in what the file says now, or why it cannot be read. White space, comments and ends of
+    /// lines make no difference.
+    ///
+    /// What is refused changes nothing: text that [`KeySchedule::parse`] refuses, a generation that
+    /// is lower or the same with another meaning, a `reject_created_before` that moves back, and
+    /// keys of which none seals at `now` while one in use does. The last is judged anew at each
+    /// call, and taken all the same (with an ERROR event) if it revokes a key in use or raises
+    /// `reject_created_before`.
     pub fn poll(&mut self, read: Result<&[u8], KeyFileError>, now: OffsetDateTime) -> Polled {
+        let polled = self.take_in(read, now);
+        self.tell(now);
+        polled
+    }
+
+    fn take_in(&mut self, read: Result<&[u8], KeyFileError>, now: OffsetDateTime) -> Polled {
         // 1. Can it be read?
         let content = match read {
             Ok(content) => content,
-            Err(error) => {
-                if self.health.last_error.as_ref() != Some(&error) {
-                    telemetry::keys_refused(&error);
-                }
-                self.seen = [0; 32];
-                self.health.last_error = Some(error);
-                return Polled::Refused;
-            }
+            Err(error) => return self.refuse(error, None),
         };
         // 2. Is it anything new?
-        let seen = digest(content);
-        if seen == self.good {
-            self.confirm(seen, now);
-            return Polled::Unchanged;
+        let bytes = digest(content);
+        if bytes == self.good {
+            return self.confirm(bytes, now);
         }
-        if seen == self.seen {
+        if self.refused == Some(bytes) {
             return Polled::Refused;
         }
-        self.seen = seen;
-        // 3. Is it sound, and does it follow what is in use?
-        match KeySchedule::parse(content).and_then(|schedule| self.check_follows(schedule)) {
-            Ok(schedule) => {
-                self.ring = schedule.key_ring();
-                self.reject_created_before = schedule.reject_created_before();
-                self.good = seen;
-                self.health.generation = schedule.generation();
-                self.health.loaded_at = now;
-                self.confirm(seen, now);
-                telemetry::keys_loaded(schedule.generation());
-                Polled::Reloaded
+        // 3. Is it sound?
+        let schedule = match KeySchedule::parse(content) {
+            Ok(schedule) => schedule,
+            Err(error) => return self.refuse(error, Some(bytes)),
+        };
+        if schedule.meaning() == self.meaning {
+            return self.confirm(bytes, now);
+        }
+        // 4. Does it follow what is in use?
+        if let Err(error) = self.check_follows(&schedule) {
+            return self.refuse(error, Some(bytes));
+        }
+        // 5. Is this the time for it?
+        let ring = schedule.key_ring();
+        if !seals(&ring, now) && seals(&self.ring, now) {
+            if !self.ends_sessions(&schedule, now) {
+                return self.refuse(seals_nothing_yet(&schedule), None);
             }
-            Err(error) => {
-                let error = match &self.path {
-                    Some(path) => error.in_file(path),
-                    None => error,
-                };
-                telemetry::keys_refused(&error);
-                self.health.last_error = Some(error);
-                Polled::Refused
+            telemetry::keys_seal_nothing(schedule.generation());
+        }
+        self.ring = ring;
+        self.reject_created_before = schedule.reject_created_before();
+        self.meaning = schedule.meaning();
+        self.health.generation = schedule.generation();
+        self.health.loaded_at = now;
+        self.drains = schedule.drains();
+        self.confirm(bytes, now);
+        telemetry::keys_reloaded(schedule.generation(), &self.ring.states_at(now));
+        Polled::Reloaded
+    }
+
+    /// Reports what has changed with the keys since it last did, because of the file or the time.
+    fn tell(&mut self, now: OffsetDateTime) {
+        let states = self.ring.states_at(now);
+        let find = |list: &[(KeyId, KeyState)], id| {
+            list.iter().find(|(other, _)| *other == id).map(|(_, state)| *state)
+        };
+        let gone = self.told.iter().filter(|(id, _)| find(&states, *id).is_none());
+        for id in states.iter().chain(gone).map(|(id, _)| *id) {
+            let (before, after) = (find(&self.told, id), find(&states, id));
+            if before != after {
+                telemetry::key_state_changed(id, before, after);
             }
         }
+        self.told = states;
+        let Health { generation, confirmed_at, ref last_error, .. } = self.health;
+        telemetry::key_file_gauges(generation, confirmed_at, last_error.is_some(), &self.told);
     }
 
-    fn confirm(&mut self, seen: Content, now: OffsetDateTime) {
-        self.seen = seen;
+    /// Returns the shortest of the drains that are not over.
+    pub(super) fn shortest_drain(&self, now: OffsetDateTime) -> Option<Drain> {
+        let open = self.drains.iter().filter(|drain| now < drain.until);
+        open.min_by_key(|drain| drain.length).copied()
+    }
+
+    fn confirm(&mut self, bytes: Digested, now: OffsetDateTime) -> Polled {
+        self.good = bytes;
+        self.refused = None;
         self.health.confirmed_at = now;
         self.health.last_error = None;
+        Polled::Unchanged
     }
 
-    fn check_follows(&self, schedule: KeySchedule) -> Result<KeySchedule, KeyFileError> {
+    /// `bytes` are not looked at again; `None` if the same may be taken another time.
+    fn refuse(&mut self, error: KeyFileError, bytes: Option<Digested>) -> Polled {
+        let error = match &self.path {
+            Some(path) => error.in_file(path),
+            None => error,
+        };
+        if bytes.is_some() || self.health.last_error.as_ref() != Some(&error) {
+            telemetry::keys_refused(&error);
+        }
+        self.refused = bytes;
+        self.health.last_error = Some(error);
+        Polled::Refused
+    }
+
+    fn check_follows(&self, schedule: &KeySchedule) -> Result<(), KeyFileError> {
         let (new, old) = (schedule.generation(), self.health.generation);
         if new < old {
             return Err(KeyFileError::new(format!(
@@ -188,7 +268,8 @@ impl Reloader {
         }
         if new == old {
             return Err(KeyFileError::new(format!(
-                "the content is another than the one in use, and `generation` is {new} in both: raise it"
+                "it says something else than the file in use, and `generation` is {new} in both: \
+                 raise it"
             )));
         }
         if schedule.reject_created_before() < self.reject_created_before {
@@ -196,20 +277,55 @@ impl Reloader {
                 "`reject_created_before` is earlier than the one in use: it never moves back",
             ));
         }
-        Ok(schedule)
+        Ok(())
     }
 
-    /// The ring in use.
+    /// Whether to keep the old ring would keep alive what the operator ends.
+    fn ends_sessions(&self, schedule: &KeySchedule, now: OffsetDateTime) -> bool {
+        let in_use = self.ring.states_at(now);
+        let in_use = in_use
+            .iter()
+            .filter(|(_, state)| !matches!(state, KeyState::Revoked | KeyState::Retired));
+        let revoked =
+            |id: KeyId| schedule.keys().iter().any(|dated| dated.id() == id && dated.is_revoked());
+        schedule.reject_created_before() > self.reject_created_before
+            || in_use.into_iter().any(|(id, _)| revoked(*id))
+    }
+
+    /// Returns the ring in use.
     pub fn key_ring(&self) -> &KeyRing {
         &self.ring
     }
 
-    /// How it went so far.
+    /// Says how it went so far.
     pub fn health(&self) -> &Health {
         &self.health
     }
 }
 
-fn digest(content: &[u8]) -> Content {
+/// The health, which has no secret in it.
+impl fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloader").field("health", &self.health).finish_non_exhaustive()
+    }
+}
+
+fn seals(ring: &KeyRing, now: OffsetDateTime) -> bool {
+    ring.sealing(Timestamp::from_time(now)).is_some()
+}
+
+/// The time is not in the message: the same refusal is the same error at the next look.
+fn seals_nothing_yet(schedule: &KeySchedule) -> KeyFileError {
+    let first = schedule.keys().iter().find(|dated| !dated.is_revoked());
+    let first = first.expect("not every key is revoked");
+    let from = date::to_text(first.seal_from());
+    KeyFileError::new(format!(
+        "no key of it seals now; the first, {}, does from {from}: set this machine's clock, or, if \
+         the machine that made the file had a wrong one, make the file anew there",
+        first.id()
+    ))
+}
+
+fn digest(content: &[u8]) -> Digested {
     Sha256::digest(content).into()
 }

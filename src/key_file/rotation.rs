@@ -1,26 +1,35 @@
-//! Which dates does a change of the keys write? Rotate, revoke, prune: pure functions of the
+//! Which dates does a planned change of the keys write? New, rotate, cancel: pure functions of the
 //! schedule and the time. `docs/operations.md` explains the rule.
 
-use super::date;
+use super::date::{self, later};
 use super::error::KeyFileError;
 use super::schedule::KeySchedule;
 use crate::keys::id::KeyId;
 use crate::keys::key::Key;
-use crate::keys::ring::{self, DatedKey, KeyState};
+use crate::keys::ring::{DatedKey, KeyState};
 use time::{Duration, OffsetDateTime};
 
 /// How far ahead a peer's session may be created and still be accepted, so a cookie lives that much
 /// longer than its timeout.
-const CLOCK_SKEW: Duration = Duration::seconds(60);
+pub(super) const CLOCK_SKEW: Duration = Duration::seconds(60);
 
-/// What the operator knows of the fleet, for [`KeySchedule::rotate`].
+/// How far apart the servers of a fleet may be, in what they have read and in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fleet {
+    /// How long until every server that gets requests has read a new key file (D).
+    pub propagation: Duration,
+    /// How far a server's clock may be from that of the machine that changes the file (S).
+    pub skew: Duration,
+}
+
+/// What the operator wants, for [`KeySchedule::rotate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rotation {
-    /// How long from now until the new key seals.
+    /// How long from now until the new key seals: at least D + S.
     pub after: Duration,
-    /// How long until every server that gets requests has read a new key file.
+    /// How long until every server that gets requests has read a new key file (D).
     pub propagation: Duration,
-    /// How far a server's clock may be from the true time.
+    /// How far a server's clock may be from that of the machine that changes the file (S).
     pub skew: Duration,
     /// The longest idle timeout that any session may have, but not past the longest absolute one.
     pub max_session: Duration,
@@ -28,6 +37,7 @@ pub struct Rotation {
 
 /// What [`KeySchedule::rotate`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rotated {
     /// The new key.
     pub new: KeyId,
@@ -39,18 +49,19 @@ pub struct Rotated {
     pub open_until: OffsetDateTime,
 }
 
-/// What [`KeySchedule::revoke`] did.
+/// What [`KeySchedule::cancel`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Revoked {
-    /// The key that takes the place of the revoked one, where that would still have sealed.
-    pub replacement: Option<KeyId>,
-    /// Every session created before this is refused, so sign-ins hold from here on.
-    pub sign_ins_hold_from: OffsetDateTime,
+#[non_exhaustive]
+pub struct Cancelled {
+    /// The key that seals on in place of the one taken back.
+    pub before: KeyId,
+    /// Until when it opens now; `None` for the newest.
+    pub open_until: Option<OffsetDateTime>,
 }
 
 impl KeySchedule {
-    /// A schedule with one key, which seals at once: on every server whose clock is not more than a
-    /// minute behind.
+    /// Returns a schedule with one key, which seals at once: on every server whose clock is not
+    /// more than a minute behind.
     ///
     /// # Errors
     ///
@@ -65,7 +76,7 @@ impl KeySchedule {
     /// all it sealed has ended: from `seal_from` of the new key, `max_session` + 60 s + 2 × `skew`.
     ///
     /// ```
-    /// use sealed_session::{Key, key_file::{KeySchedule, Rotation}};
+    /// use sealed_session::{Key, key_file::tools::{KeySchedule, Rotation}};
     /// use time::{Duration, macros::datetime};
     ///
     /// let now = datetime!(2026-11-21 09:00 UTC);
@@ -87,10 +98,35 @@ impl KeySchedule {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`] if `after` is shorter than `propagation` + `skew`, a length is negative,
-    /// `max_session` is zero, the key is in the schedule already, or a date is outside the
-    /// calendar. Nothing is changed then.
+    /// [`KeyFileError`] if another key is published already
+    /// ([`rotate_again`](KeySchedule::rotate_again) adds one all the same), `after` is shorter than
+    /// `propagation` + `skew`, a length is negative, `max_session` is zero, the key is in the
+    /// schedule already, or a date is outside the calendar. Nothing is changed then.
     pub fn rotate(
+        &mut self,
+        key: Key,
+        rotation: &Rotation,
+        now: OffsetDateTime,
+    ) -> Result<Rotated, KeyFileError> {
+        if let Some((id, seal_from)) = self.published(now) {
+            return Err(KeyFileError::new(format!(
+                "the key {id} is published already and seals from {}; now it is {}. Wait until it \
+                 seals, take it back (`keys cancel`), or publish another one behind it (`--again`)",
+                date::to_text(seal_from),
+                date::to_text(now)
+            )));
+        }
+        self.rotate_again(key, rotation, now)
+    }
+
+    /// Publishes `key` although another one may be published already. The new one seals after all
+    /// others.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`rotate`](KeySchedule::rotate), and [`KeyFileError`] if the key published before
+    /// would begin later than now + `after`: no date is written that was not asked for.
+    pub fn rotate_again(
         &mut self,
         key: Key,
         rotation: &Rotation,
@@ -98,163 +134,122 @@ impl KeySchedule {
     ) -> Result<Rotated, KeyFileError> {
         rotation.check()?;
         let old = self.newest();
-        let last = self.keys.last().map_or(now, DatedKey::seal_from);
-        // After every other key: a second rotation in the same second comes after the first.
-        let earliest = later(last, Duration::SECOND)?;
-        let seal_from = date::whole_second(later(now, rotation.after)?.max(earliest));
+        let seal_from = date::whole_second(later(now, rotation.after)?);
+        let last = &self.keys[old];
+        if seal_from <= last.seal_from() {
+            return Err(KeyFileError::new(format!(
+                "the new key would seal from {}, and the key {} only begins at {}: give a longer \
+                 `after`, or take that key back (`keys cancel`)",
+                date::to_text(seal_from),
+                last.id(),
+                date::to_text(last.seal_from())
+            )));
+        }
         let open_until = later(seal_from, rotation.drain())?;
 
         let mut changed = self.raised()?;
-        let rotated = Rotated { new: key.id(), seal_from, old: self.keys[old].id(), open_until };
+        let rotated = Rotated { new: key.id(), seal_from, old: last.id(), open_until };
         changed.keys[old] = changed.keys[old].clone().with_open_until(open_until);
         changed.keys.push(DatedKey::new(key, seal_from));
+        // A revoked key may have a later date.
+        changed.keys.sort_by_key(DatedKey::seal_from);
         *self = changed.checked()?;
         Ok(rotated)
     }
 
-    /// Marks a key that leaked, and ends what its holder could have forged and had resealed under
-    /// other keys meanwhile: every session created until `propagation` + 60 s from now. Where the
-    /// revoked key seals or was going to, `replacement` takes its place at once.
+    /// Takes back a key that is published and does not seal yet. The key before it seals on, until
+    /// when the one taken back would have.
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`] if no key has this id, it is revoked already, `propagation` is negative,
-    /// the replacement is in the schedule already, or a date is outside the calendar. Nothing is
-    /// changed then.
-    pub fn revoke(
+    /// [`KeyFileError`] if no key has this id, it is not published, no key is before it, or it seals
+    /// in `propagation` + `skew` or less: a server could seal with it before it knows of this.
+    /// Nothing is changed then.
+    pub fn cancel(
         &mut self,
         id: KeyId,
-        replacement: Key,
-        propagation: Duration,
+        fleet: &Fleet,
         now: OffsetDateTime,
-    ) -> Result<Revoked, KeyFileError> {
-        not_negative("propagation", propagation)?;
-        let states = self.key_ring().states_at(now);
-        let state = states.iter().find(|(other, _)| *other == id).map(|(_, state)| *state);
-        let needed = match state {
-            None => return Err(KeyFileError::new(format!("there is no key {id} in the file"))),
-            Some(KeyState::Revoked) => {
-                return Err(KeyFileError::new(format!("the key {id} is revoked already")));
+    ) -> Result<Cancelled, KeyFileError> {
+        fleet.check()?;
+        let refuse = |problem: String| Err(KeyFileError::new(problem));
+        match self.state(id, now)? {
+            KeyState::Published => {}
+            KeyState::Revoked => {
+                return refuse(format!("the key {id} is revoked: `keys prune` removes it later"));
             }
-            Some(KeyState::Published | KeyState::Active) => true,
-            Some(KeyState::Draining | KeyState::Retired) => false,
-        };
-        let lead = propagation.checked_add(CLOCK_SKEW).ok_or_else(outside_the_calendar)?;
-        let end = date::whole_second(later(now, lead)?);
-        let end = self.reject_created_before.map_or(end, |before| before.max(end));
-
+            state => {
+                return refuse(format!(
+                    "the key {id} is {state}, and only a published one can be taken back: \
+                     `keys rotate` brings another one"
+                ));
+            }
+        }
+        let place = self.place(id);
+        let cancelled = &self.keys[place];
+        let from = cancelled.seal_from();
+        if later(now, fleet.lead())? >= from {
+            return refuse(format!(
+                "the key {id} seals from {}, and at {} that is too soon to take it back: a server may \
+                 read this file only {} from now (`propagation` {} + `skew` {}). Let it seal, and rotate \
+                 again",
+                date::to_text(from),
+                date::to_text(now),
+                fleet.lead(),
+                fleet.propagation,
+                fleet.skew
+            ));
+        }
         let mut changed = self.raised()?;
-        changed.reject_created_before = Some(end);
-        let place = changed.keys.iter().position(|dated| dated.id() == id).expect("it has a state");
-        let revoked = changed.keys[place].clone().with_revoked();
-        changed.keys[place] = revoked.clone();
-        let new = replacement.id();
-        if needed {
-            changed.replace(place, &revoked, replacement)?;
-        } else {
-            changed.close_gap(place);
+        changed.keys.remove(place);
+        let end = cancelled.open_until();
+        let Some(before) = changed.sealed_before(place) else {
+            return refuse(format!(
+                "no key is before {id}, so nothing would seal: make another file with `keys new`"
+            ));
+        };
+        let until = end.max(before.open_until()).filter(|_| end.is_some());
+        *before = DatedKey::new(before.key().clone(), before.seal_from());
+        if let Some(until) = until {
+            *before = before.clone().with_open_until(until);
         }
+        let cancelled = Cancelled { before: before.id(), open_until: until };
         *self = changed.checked()?;
-        Ok(Revoked { replacement: needed.then_some(new), sign_ins_hold_from: end })
+        Ok(cancelled)
     }
 
-    /// Puts `key` where the revoked one was: right behind it, since no two may have one
-    /// `seal_from`, and so just as active at once, whatever a server's clock says.
-    fn replace(&mut self, place: usize, revoked: &DatedKey, key: Key) -> Result<(), KeyFileError> {
-        let from = revoked.seal_from();
-        let gap = match self.keys.get(place + 1) {
-            Some(next) => (next.seal_from() - from) / 2,
-            None => Duration::SECOND,
-        };
-        let gap = Duration::milliseconds(gap.min(Duration::SECOND).whole_milliseconds() as i64);
-        let seal_from = later(from, gap)?;
-        // The key before seals that much longer, so it must open that much longer.
-        if let Some(before) = self.sealed_before(place)
-            && let Some(until) = before.open_until()
-        {
-            *before = before.clone().with_open_until(later(until, gap)?);
-        }
-        let mut dated = DatedKey::new(key, seal_from);
-        if let Some(until) = revoked.open_until() {
-            dated = dated.with_open_until(until.max(seal_from));
-        }
-        self.keys.insert(place + 1, dated);
-        Ok(())
+    /// Returns the newest key and when it begins, if it does not seal yet.
+    fn published(&self, now: OffsetDateTime) -> Option<(KeyId, OffsetDateTime)> {
+        let newest = &self.keys[self.newest()];
+        (now < newest.seal_from()).then(|| (newest.id(), newest.seal_from()))
+    }
+}
+
+impl Fleet {
+    pub(super) fn check(&self) -> Result<(), KeyFileError> {
+        not_negative("propagation", self.propagation)?;
+        not_negative("skew", self.skew)
     }
 
-    /// Where the revoked key no longer sealed, the next one has begun already. The one before may
-    /// have ended before that; moved up to it, its end is still past.
-    fn close_gap(&mut self, place: usize) {
-        let next = self.keys[place..].iter().find(|dated| !dated.is_revoked());
-        let Some(begun) = next.map(DatedKey::seal_from) else { return };
-        if let Some(before) = self.sealed_before(place)
-            && before.open_until().is_some_and(|until| until < begun)
-        {
-            *before = before.clone().with_open_until(begun);
-        }
-    }
-
-    /// The key that sealed until the one at `place` did.
-    fn sealed_before(&mut self, place: usize) -> Option<&mut DatedKey> {
-        self.keys[..place].iter_mut().rfind(|dated| !dated.is_revoked())
-    }
-
-    /// Removes the keys that no longer open on any server whose clock is not more than a minute
-    /// behind: those retired, and those revoked whose sessions have all been ended. Returns their
-    /// ids.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyFileError`] if the generation cannot be raised.
-    pub fn prune(&mut self, now: OffsetDateTime) -> Result<Vec<KeyId>, KeyFileError> {
-        let past = |time: Option<OffsetDateTime>| time.is_some_and(|time| now - time >= CLOCK_SKEW);
-        let ended = |dated: &DatedKey| match dated.is_revoked() {
-            true => past(self.reject_created_before),
-            false => past(dated.open_until()),
-        };
-        let (gone, kept): (Vec<&DatedKey>, Vec<&DatedKey>) =
-            self.keys.iter().partition(|dated| ended(dated));
-        let gone: Vec<KeyId> = gone.into_iter().map(DatedKey::id).collect();
-        if !gone.is_empty() {
-            let keys = kept.into_iter().cloned().collect();
-            *self = KeySchedule { keys, ..self.raised()? }.checked()?;
-        }
-        Ok(gone)
-    }
-
-    /// The place of the newest key that is not revoked.
-    fn newest(&self) -> usize {
-        self.keys.iter().rposition(|dated| !dated.is_revoked()).expect("not every key is revoked")
-    }
-
-    fn raised(&self) -> Result<KeySchedule, KeyFileError> {
-        let generation = self.generation.checked_add(1).filter(|next| i64::try_from(*next).is_ok());
-        let generation = generation
-            .ok_or_else(|| KeyFileError::new("the generation is as high as it can be"))?;
-        Ok(KeySchedule { generation, ..self.clone() })
-    }
-
-    fn checked(self) -> Result<KeySchedule, KeyFileError> {
-        for (place, dated) in self.keys.iter().enumerate() {
-            if self.keys[..place].iter().any(|other| other.id() == dated.id()) {
-                let problem = format!("the file has a key {} already: make another", dated.id());
-                return Err(KeyFileError::new(problem));
-            }
-        }
-        ring::check_dates(&self.keys).map_err(|fault| KeyFileError::new(fault.problem))?;
-        Ok(self)
+    /// How long until every server has a new file, by its own clock (D + S).
+    fn lead(&self) -> Duration {
+        self.propagation.saturating_add(self.skew)
     }
 }
 
 impl Rotation {
+    /// The two lengths that every change of the keys needs.
+    pub fn fleet(&self) -> Fleet {
+        Fleet { propagation: self.propagation, skew: self.skew }
+    }
+
     fn check(&self) -> Result<(), KeyFileError> {
         not_negative("after", self.after)?;
-        not_negative("propagation", self.propagation)?;
-        not_negative("skew", self.skew)?;
+        self.fleet().check()?;
         if self.max_session <= Duration::ZERO {
             return Err(KeyFileError::new("`max-session` must be longer than zero"));
         }
-        let lead = self.propagation.saturating_add(self.skew);
+        let lead = self.fleet().lead();
         if self.after < lead {
             return Err(KeyFileError::new(format!(
                 "`after` is {}, and a server may not have the key before {} (`propagation` {} + `skew` {}): \
@@ -274,17 +269,9 @@ impl Rotation {
     }
 }
 
-fn not_negative(name: &str, length: Duration) -> Result<(), KeyFileError> {
+pub(super) fn not_negative(name: &str, length: Duration) -> Result<(), KeyFileError> {
     if length.is_negative() {
         return Err(KeyFileError::new(format!("`{name}` is negative")));
     }
     Ok(())
-}
-
-fn later(moment: OffsetDateTime, length: Duration) -> Result<OffsetDateTime, KeyFileError> {
-    date::plus(moment, length).ok_or_else(outside_the_calendar)
-}
-
-fn outside_the_calendar() -> KeyFileError {
-    KeyFileError::new("that leads to a date outside the years 0 to 9999: give shorter lengths")
 }

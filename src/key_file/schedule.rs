@@ -16,8 +16,11 @@
 
 use super::date;
 use super::error::KeyFileError;
+use crate::keys::id::KeyId;
 use crate::keys::key::Key;
-use crate::keys::ring::{self, DatedKey, KeyRing};
+use crate::keys::ring::{self, DatedKey, KeyRing, KeyState};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::ops::Range;
 use time::OffsetDateTime;
@@ -25,11 +28,15 @@ use toml::de::{DeArray, DeTable, DeValue};
 use toml::{Spanned, value::Datetime};
 use zeroize::Zeroizing;
 
-/// A file that begins so must end with [`LAST_LINE`]. TOML itself cannot tell a file from one that
+/// A file that begins so must end with [`LAST_LINE`], lines of white space aside. TOML itself cannot tell a file from one that
 /// was cut off at the end of a line.
 const FIRST_LINE: &str =
-    "# Keys of sealed-session. The last line is \"# end\": without it, this was cut short.\n";
-const LAST_LINE: &str = "\n# end\n";
+    "# Keys of sealed-session. The last line is \"# end\": without it, this was cut short.";
+const LAST_LINE: &str = "# end";
+
+/// Making a new file instead would lose the keys of all servers.
+const EMPTY: &str = "the file is empty: put it back from another server or a backup (`keys new` \
+                     would make another key, and sign everybody out)";
 
 const FIELDS: &str = "`generation`, `reject_created_before` and `[[key]]`";
 const KEY_FIELDS: &str = "`secret`, `seal_from`, `open_until` and `revoked`";
@@ -38,7 +45,7 @@ const KEY_FIELDS: &str = "`secret`, `seal_from`, `open_until` and `revoked`";
 /// sound: a text or a change that would make it otherwise is refused.
 ///
 /// ```
-/// use sealed_session::{Key, key_file::KeySchedule};
+/// use sealed_session::{Key, key_file::tools::KeySchedule};
 /// use time::macros::datetime;
 ///
 /// let schedule = KeySchedule::new(Key::generate(), datetime!(2026-11-21 09:00 UTC))?;
@@ -69,17 +76,25 @@ impl KeySchedule {
             KeyFileError::on_line(line, "this is not UTF-8 text, so it is no TOML")
         })?;
         if text.trim().is_empty() {
-            return Err(KeyFileError::on_line(1, "the file is empty: `keys new` makes one"));
+            return Err(KeyFileError::on_line(1, EMPTY));
         }
         let parser = Parser { text };
         let document = DeTable::parse(text).map_err(|error| parser.syntax(&error))?;
         let schedule = parser.schedule(document.get_ref())?;
-        if text.starts_with(FIRST_LINE) && !text.ends_with(LAST_LINE) {
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        if lines.next() == Some(FIRST_LINE) && lines.next_back() != Some(LAST_LINE) {
             let problem =
                 "the last line is not `# end`, so the file was cut short: put it back whole";
-            return Err(parser.at(&(text.len()..text.len()), problem));
+            let end = text.trim_end().len();
+            return Err(parser.at(&(end..end), problem));
         }
         Ok(schedule)
+    }
+
+    /// Returns a digest of what the file says. White space, comments, ends of lines and the order
+    /// of keys and fields make no difference, and no secret is kept to compare with.
+    pub(super) fn meaning(&self) -> [u8; 32] {
+        Sha256::digest(self.to_text().as_bytes()).into()
     }
 
     /// The text of the file, with the secrets in it. It is zeroized on drop.
@@ -91,23 +106,23 @@ impl KeySchedule {
     }
 
     fn write(&self, text: &mut String) -> fmt::Result {
-        text.push_str(FIRST_LINE);
+        writeln!(text, "{FIRST_LINE}")?;
         writeln!(text, "generation = {}", self.generation)?;
         if let Some(time) = self.reject_created_before {
-            writeln!(text, "reject_created_before = {}", date::to_toml(time))?;
+            writeln!(text, "reject_created_before = {}", date::to_text(time))?;
         }
         for dated in &self.keys {
             writeln!(text, "\n[[key]] # {}", dated.id())?;
             writeln!(text, "secret = \"{}\"", *dated.key().to_text())?;
-            writeln!(text, "seal_from = {}", date::to_toml(dated.seal_from()))?;
+            writeln!(text, "seal_from = {}", date::to_text(dated.seal_from()))?;
             if let Some(time) = dated.open_until() {
-                writeln!(text, "open_until = {}", date::to_toml(time))?;
+                writeln!(text, "open_until = {}", date::to_text(time))?;
             }
             if dated.is_revoked() {
                 writeln!(text, "revoked = true")?;
             }
         }
-        text.write_str(LAST_LINE)
+        write!(text, "\n{LAST_LINE}\n")
     }
 
     /// Which list of keys this is: every change raises it, and no server goes back to a lower one.
@@ -125,11 +140,53 @@ impl KeySchedule {
         &self.keys
     }
 
-    /// What a server uses of it. The ring carries `reject_created_before` with it.
+    /// Returns what a server uses of it. The ring carries `reject_created_before` with it.
     pub fn key_ring(&self) -> KeyRing {
         KeyRing::schedule(self.keys.iter().cloned())
             .expect("a schedule is checked whenever it is made or changed")
             .rejecting_before(self.reject_created_before)
+    }
+
+    /// What follows is for changes, which the files beside this one make.
+    pub(super) fn state(&self, id: KeyId, now: OffsetDateTime) -> Result<KeyState, KeyFileError> {
+        let states = self.key_ring().states_at(now);
+        let state = states.iter().find(|(other, _)| *other == id).map(|(_, state)| *state);
+        state.ok_or_else(|| KeyFileError::new(format!("there is no key {id} in the file")))
+    }
+
+    /// Returns the place of a key that has a state.
+    pub(super) fn place(&self, id: KeyId) -> usize {
+        self.keys.iter().position(|dated| dated.id() == id).expect("it has a state")
+    }
+
+    /// Returns the place of the newest key that is not revoked.
+    pub(super) fn newest(&self) -> usize {
+        self.keys.iter().rposition(|dated| !dated.is_revoked()).expect("not every key is revoked")
+    }
+
+    /// Returns the key that sealed until the one at `place` does.
+    pub(super) fn sealed_before(&mut self, place: usize) -> Option<&mut DatedKey> {
+        self.keys[..place].iter_mut().rfind(|dated| !dated.is_revoked())
+    }
+
+    /// Returns a copy with the next generation.
+    pub(super) fn raised(&self) -> Result<KeySchedule, KeyFileError> {
+        let generation = self.generation.checked_add(1).filter(|next| i64::try_from(*next).is_ok());
+        let generation = generation
+            .ok_or_else(|| KeyFileError::new("the generation is as high as it can be"))?;
+        Ok(KeySchedule { generation, ..self.clone() })
+    }
+
+    /// Returns the same, if it is as sound as one that was read.
+    pub(super) fn checked(self) -> Result<KeySchedule, KeyFileError> {
+        for (place, dated) in self.keys.iter().enumerate() {
+            if self.keys[..place].iter().any(|other| other.id() == dated.id()) {
+                let problem = format!("the file has a key {} already: make another", dated.id());
+                return Err(KeyFileError::new(problem));
+            }
+        }
+        ring::check_dates(&self.keys).map_err(|fault| KeyFileError::new(fault.problem))?;
+        Ok(self)
     }
 }
 
@@ -255,8 +312,14 @@ impl Parser<'_> {
     }
 
     fn secret(&self, value: &Value<'_>) -> Result<Key, KeyFileError> {
-        let Some(text) = value.get_ref().as_str() else {
-            return Err(self.at(&value.span(), "`secret` is not a text: write it in quotes"));
+        let text = match value.get_ref() {
+            // As it stands in the file, whose memory is wiped.
+            DeValue::String(Cow::Borrowed(text)) => text,
+            DeValue::String(Cow::Owned(_)) => {
+                let problem = "`secret` has a `\\` in it: write it without escapes";
+                return Err(self.at(&value.span(), problem));
+            }
+            _ => return Err(self.at(&value.span(), "`secret` is not a text: write it in quotes")),
         };
         text.parse().map_err(|error| self.at(&value.span(), format!("`secret`: {error}")))
     }

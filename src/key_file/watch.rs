@@ -3,9 +3,10 @@
 use super::error::KeyFileError;
 use super::pace::Pace;
 use super::reloader::{Health, Polled, Reloader};
-use super::schedule::KeySchedule;
+use super::rotation::CLOCK_SKEW;
 use crate::keys::ring::KeyRing;
 use crate::sessions::Sessions;
+use crate::telemetry;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ use zeroize::Zeroizing;
 
 /// How often the thread looks whether a cookie named an unknown key.
 const MAX_NAP: StdDuration = StdDuration::from_secs(1);
+/// A file that is read more often keeps a processor busy and helps nobody.
+const MIN_EVERY: Duration = Duration::milliseconds(100);
 
 /// A key file that is being watched, from [`KeyFile::watch`](crate::KeyFile::watch), until this is
 /// dropped.
@@ -28,12 +31,16 @@ const MAX_NAP: StdDuration = StdDuration::from_secs(1);
 #[must_use = "the file is watched until this is dropped"]
 pub struct KeyWatch {
     state: Arc<Mutex<State>>,
+    clock: Clock,
     /// Dropped to wake the thread and end it.
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
+type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
 struct State {
+    path: PathBuf,
     reloader: Reloader,
     pace: Pace,
     attached: Vec<Box<dyn Attached>>,
@@ -43,6 +50,7 @@ struct State {
 trait Attached: Send {
     fn set_key_ring(&self, ring: KeyRing);
     fn take_unknown_key_met(&self) -> bool;
+    fn longest_life(&self) -> Duration;
 }
 
 impl<T: Serialize + DeserializeOwned> Attached for Sessions<T> {
@@ -52,6 +60,10 @@ impl<T: Serialize + DeserializeOwned> Attached for Sessions<T> {
 
     fn take_unknown_key_met(&self) -> bool {
         Sessions::take_unknown_key_met(self)
+    }
+
+    fn longest_life(&self) -> Duration {
+        Sessions::longest_life(self)
     }
 }
 
@@ -69,10 +81,26 @@ impl State {
 
     fn take_in(&mut self, read: &Read, now: OffsetDateTime) {
         let content = read.as_ref().map(|content| &content[..]).map_err(Clone::clone);
-        if self.reloader.poll(content, now) == Polled::Reloaded {
-            for sessions in &self.attached {
-                sessions.set_key_ring(self.reloader.key_ring().clone());
-            }
+        if self.reloader.poll(content, now) != Polled::Reloaded {
+            return;
+        }
+        for sessions in &self.attached {
+            sessions.set_key_ring(self.reloader.key_ring().clone());
+        }
+        match self.attached.iter().map(|sessions| sessions.longest_life()).max() {
+            Some(longest) => self.compare_drain(longest, now),
+            None => telemetry::nothing_attached(&self.path),
+        }
+    }
+
+    /// Warns if a key ends before the sessions that it sealed. (How wrong the clocks are, nobody
+    /// knows here.)
+    fn compare_drain(&self, longest_life: Duration, now: OffsetDateTime) {
+        let needed = longest_life + CLOCK_SKEW;
+        if let Some(drain) = self.reloader.shortest_drain(now)
+            && drain.length < needed
+        {
+            telemetry::drain_too_short(&self.path, drain.key, drain.length, needed);
         }
     }
 }
@@ -81,27 +109,31 @@ impl KeyWatch {
     pub(super) fn start(
         path: PathBuf,
         every: Duration,
-        clock: impl Fn() -> OffsetDateTime + Send + 'static,
+        clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static,
         read: impl Fn(&Path) -> Read + Send + 'static,
     ) -> Result<KeyWatch, KeyFileError> {
-        let nap = StdDuration::try_from(every).unwrap_or_default().min(MAX_NAP);
-        if nap.is_zero() {
-            return Err(KeyFileError::new("`every` must be longer than zero").in_file(&path));
+        if every < MIN_EVERY {
+            let problem = format!("`every` is {every}: make it at least {MIN_EVERY}");
+            return Err(KeyFileError::new(problem).in_file(&path));
         }
+        let nap = StdDuration::try_from(every).unwrap_or(MAX_NAP).min(MAX_NAP);
+        let clock: Clock = Arc::new(clock);
         let now = clock();
         let content = read(&path)?;
-        let schedule = KeySchedule::parse(&content).map_err(|error| error.in_file(&path))?;
+        let reloader = Reloader::started(&content, Some(&path), now);
+        let reloader = reloader.map_err(|error| error.in_file(&path))?;
         let state = Arc::new(Mutex::new(State {
-            reloader: Reloader::started(&schedule, &content, Some(&path), now),
+            path: path.clone(),
+            reloader,
             pace: Pace::new(every, now),
             attached: Vec::new(),
         }));
 
         let (stop, stopped) = mpsc::channel();
-        let shared = Arc::clone(&state);
+        let (shared, time) = (Arc::clone(&state), Arc::clone(&clock));
         let run = move || {
             while stopped.recv_timeout(nap) == Err(RecvTimeoutError::Timeout) {
-                let now = clock();
+                let now = time();
                 if lock(&shared).is_due(now) {
                     // Not under the lock: a disk that hangs must not silence `health`.
                     let content = read(&path);
@@ -113,10 +145,10 @@ impl KeyWatch {
         let thread = thread.map_err(|error| {
             KeyFileError::new(format!("no thread to watch the key file: {error}"))
         })?;
-        Ok(KeyWatch { state, stop: Some(stop), thread: Some(thread) })
+        Ok(KeyWatch { state, clock, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// The keys in use now, for [`Sessions::builder`]. Then [`attach`](KeyWatch::attach) what it
+    /// Returns the keys in use now, for [`Sessions::builder`]. Then [`attach`](KeyWatch::attach) what it
     /// builds.
     pub fn key_ring(&self) -> KeyRing {
         lock(&self.state).reloader.key_ring().clone()
@@ -124,13 +156,17 @@ impl KeyWatch {
 
     /// Gives `sessions`, with all its clones, the keys in use now and every later ring. Several can
     /// be attached.
+    ///
+    /// Here and at every reload the dates of the keys are compared with the timeouts of what is
+    /// attached: a WARN event says if a key ends before the sessions that it sealed.
     pub fn attach<T: Serialize + DeserializeOwned + 'static>(&self, sessions: &Sessions<T>) {
         let mut state = lock(&self.state);
         sessions.set_key_ring(state.reloader.key_ring().clone());
         state.attached.push(Box::new(sessions.clone()));
+        state.compare_drain(sessions.longest_life(), (self.clock)());
     }
 
-    /// How it goes: which generation is in use since when, and what is wrong with the file if it is
+    /// Says how it goes: which generation is in use since when, and what is wrong with the file if it is
     /// not that one. [`Health::is_older_than`] is what a readiness probe asks.
     pub fn health(&self) -> Health {
         lock(&self.state).reloader.health().clone()

@@ -1,9 +1,11 @@
 //! Which keys are refused? Each message names the fix and repeats no part of a secret.
 
 use super::id::KeyId;
+use std::fmt;
 
 /// A key or a key ring that cannot be used. The message never repeats any part of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// `Debug` prints the same as `Display`, because `main` returns it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// Raw bytes of another length than 32.
@@ -51,4 +53,25 @@ pub enum KeyError {
         /// What is wrong with it.
         error: Box<KeyError>,
     },
+}
+
+impl fmt::Debug for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_main_returns_is_the_message() {
+        let error = KeyError::Entry { position: 2, error: Box::new(KeyError::Prefix) };
+        assert_eq!(
+            format!("{error:?}"),
+            "key 2 of the list: a key in text form begins with `ssk1_`"
+        );
+        assert_eq!(format!("{error:?}"), error.to_string());
+    }
 }

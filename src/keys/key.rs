@@ -40,7 +40,9 @@ const KEY_ID_INFO: &[u8] = b"sealed-session v1 key id";
 /// ```
 #[derive(Clone)]
 pub struct Key {
-    secret: Zeroizing<[u8; SECRET_LEN]>,
+    /// In a box, so that the bytes stay where they are: a vector of keys that grows, or is sorted,
+    /// would leave copies that nobody wipes.
+    secret: Box<Zeroizing<[u8; SECRET_LEN]>>,
     id: KeyId,
 }
 
@@ -90,7 +92,7 @@ impl Key {
     fn derive_id(secret: Zeroizing<[u8; SECRET_LEN]>) -> Key {
         let mut id = [0; 4];
         expand(&secret[..], KEY_ID_INFO, &mut id);
-        Key { secret, id: KeyId::from_bytes(id) }
+        Key { secret: Box::new(secret), id: KeyId::from_bytes(id) }
     }
 
     /// What stands in front of everything this key seals. It is public.

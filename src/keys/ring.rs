@@ -8,6 +8,7 @@ use crate::wire::cipher::Cipher;
 use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -53,7 +54,9 @@ pub struct KeyRing {
 #[derive(Clone)]
 struct RingKey {
     id: KeyId,
-    cipher: Cipher,
+    /// Behind a pointer, so that it stays where it is: a vector that grows, or is sorted, would leave
+    /// copies that nobody wipes.
+    cipher: Arc<Cipher>,
     csrf_key: Box<Zeroizing<[u8; 32]>>,
     seals: Seals,
     /// `None`: for ever.
@@ -71,7 +74,7 @@ enum Seals {
 
 impl RingKey {
     fn new(key: &Key, seals: Seals) -> RingKey {
-        let cipher = Cipher::new(&key.encryption_key());
+        let cipher = Arc::new(Cipher::new(&key.encryption_key()));
         let csrf_key = key.csrf_key();
         RingKey { id: key.id(), cipher, csrf_key, seals, open_until: None, revoked: false }
     }
@@ -152,6 +155,7 @@ impl DatedKey {
 
 /// What a key of a ring does at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum KeyState {
     /// Known everywhere before it is needed: opens, and seals from its `seal_from`.
     Published,
@@ -163,6 +167,29 @@ pub enum KeyState {
     Retired,
     /// Leaked: neither seals nor opens.
     Revoked,
+}
+
+impl KeyState {
+    /// Returns the state's name in lower case, for logs, labels of metrics and people.
+    ///
+    /// ```
+    /// assert_eq!(sealed_session::KeyState::Draining.as_str(), "draining");
+    /// ```
+    pub fn as_str(self) -> &'static str {
+        match self {
+            KeyState::Published => "published",
+            KeyState::Active => "active",
+            KeyState::Draining => "draining",
+            KeyState::Retired => "retired",
+            KeyState::Revoked => "revoked",
+        }
+    }
+}
+
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// What a ring says of a key id.
@@ -297,9 +324,9 @@ impl KeyRing {
         }
     }
 
-    /// The key that seals at `now`.
+    /// Returns the key that seals at `now`.
     pub(crate) fn sealing(&self, now: Timestamp) -> Option<(KeyId, &Cipher)> {
-        self.active(now).map(|key| (key.id, &key.cipher))
+        self.active(now).map(|key| (key.id, &*key.cipher))
     }
 
     /// What form tokens that name this key are checked with, if it opens at `now`.

@@ -36,6 +36,7 @@ pub(crate) struct Outcome {
     pub(crate) revocations: usize,
     pub(crate) mistakes: usize,
     pub(crate) prunes: usize,
+    pub(crate) cancellations: usize,
     pub(crate) servers: Tally,
 }
 
@@ -71,6 +72,7 @@ impl Fleet {
         self.outcome.revocations = self.operator.revocations;
         self.outcome.mistakes = self.operator.mistakes;
         self.outcome.prunes = self.operator.prunes;
+        self.outcome.cancellations = self.operator.cancellations;
         self.outcome
     }
 

@@ -1,6 +1,7 @@
 //! A fleet that changes its keys while it serves, simulated: servers whose clocks differ, key files
 //! that arrive late, cut short or not at all, reloaders that hang, processes that are killed, and
-//! an operator who rotates (twice at once, too), revokes, prunes, leaves a broken file and puts an
+//! an operator with a clock of his own who rotates (twice at once, too), takes keys back,
+//! revokes, prunes, leaves a broken file and puts an
 //! old one back.
 //!
 //! The key files, their parser, the rule of rotation, the reloader, its pace and the key rings are
@@ -11,7 +12,7 @@
 //! | F | `MAX_FILE_DELAY` | how long a new file takes to a server's disk |
 //! | L | `LIMIT` | the age at which a server says that its ring may be too old, and gets no requests |
 //! | D | `PROPAGATION` = F + L | how long until every server that gets requests has read a new file |
-//! | S | `MAX_SKEW` | how far a clock is from the true time |
+//! | S | `MAX_SKEW` | how far a server's clock is from that of the machine that changes the keys |
 //! | T | `IDLE` + 60 s | the longest life of one sealed cookie |
 
 mod fleet;
@@ -20,7 +21,8 @@ mod random;
 mod server;
 mod visitors;
 
-use fleet::{Fleet, Outcome};
+use fleet::Outcome;
+use sealed_session::key_file::tools::Fleet;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
@@ -34,6 +36,11 @@ const EVERY: Duration = Duration::seconds(15);
 const LIMIT: Duration = Duration::seconds(120);
 const PROPAGATION: Duration = Duration::seconds(150);
 const MAX_SKEW: Duration = Duration::seconds(30);
+/// How far off the true time the clock of the machine is on which the keys are changed.
+const OPERATOR_SKEW: Duration = Duration::seconds(10);
+/// And a server's: the two add up to what the operator tells the command.
+const SERVER_SKEW: Duration = Duration::seconds(20);
+const FLEET: Fleet = Fleet { propagation: PROPAGATION, skew: MAX_SKEW };
 const IDLE: Duration = Duration::minutes(10);
 const MAX_LIFE: Duration = Duration::minutes(11);
 
@@ -52,12 +59,14 @@ enum Broken {
     LeadSkew,
     /// The old key opens until T after its successor seals, not T + 2S.
     DrainSkew,
+    /// A key is taken back until it seals, not until D + S before.
+    CancelLead,
     /// A reload that fails takes the last good ring away.
     KeepLastRing,
 }
 
 fn run(seed: u64, broken: Broken) -> Outcome {
-    Fleet::new(seed, broken).run()
+    fleet::Fleet::new(seed, broken).run()
 }
 
 /// All seeds on as many threads as there are processors, in the order of the seeds.
@@ -93,6 +102,7 @@ fn the_rules_hold_whatever_happens() {
         ("sessions resealed under another key", sum(|o| o.resealed), 10_000),
         ("forged cookies", sum(|o| o.forged), 1_000),
         ("rotations", sum(|o| o.rotations), 1_000),
+        ("cancelled keys", sum(|o| o.cancellations), 100),
         ("revocations", sum(|o| o.revocations), 100),
         ("broken and old files", sum(|o| o.mistakes), 500),
         ("prunes", sum(|o| o.prunes), 100),
@@ -142,4 +152,9 @@ fn with_a_drain_that_leaves_out_the_skew_it_fails() {
 #[test]
 fn without_the_last_good_ring_it_fails() {
     assert_needed(Broken::KeepLastRing);
+}
+
+#[test]
+fn with_a_key_taken_back_when_a_server_may_seal_with_it_already_it_fails() {
+    assert_needed(Broken::CancelLead);
 }

@@ -2,10 +2,12 @@
 //! servers.
 
 use crate::random::Random;
-use crate::{Broken, IDLE, MAX_FILE_DELAY, MAX_SKEW, PROPAGATION, SERVERS, at};
-use sealed_session::key_file::{KeySchedule, Rotation};
+use crate::{
+    Broken, FLEET, IDLE, MAX_FILE_DELAY, MAX_SKEW, OPERATOR_SKEW, PROPAGATION, SERVERS, at,
+};
+use sealed_session::key_file::tools::{Fleet, KeySchedule, Rotation};
 use sealed_session::{Key, KeyId, KeyState};
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 /// What the operator tells the command about the fleet.
 pub(crate) fn told(broken: Broken) -> Rotation {
@@ -20,7 +22,7 @@ pub(crate) fn told(broken: Broken) -> Rotation {
     let zero = Duration::ZERO;
     let longer = IDLE + MAX_SKEW * 2;
     match broken {
-        Broken::Nothing | Broken::KeepLastRing => right,
+        Broken::Nothing | Broken::KeepLastRing | Broken::CancelLead => right,
         Broken::Lead => {
             Rotation { after: zero, propagation: zero, skew: zero, max_session: longer }
         }
@@ -41,6 +43,10 @@ pub(crate) struct Operator {
     /// As the file should be.
     pub(crate) schedule: KeySchedule,
     rotation: Rotation,
+    /// What it tells the command when it takes a key back.
+    cancel: Fleet,
+    /// Milliseconds that the clock of the operator's machine is ahead of the true time.
+    skew: i64,
     versions: Vec<Version>,
     /// Which of them has `schedule`.
     right: usize,
@@ -53,14 +59,23 @@ pub(crate) struct Operator {
     pub(crate) revocations: usize,
     pub(crate) mistakes: usize,
     pub(crate) prunes: usize,
+    pub(crate) cancellations: usize,
 }
 
 impl Operator {
     pub(crate) fn new(broken: Broken, random: &mut Random) -> Operator {
-        let schedule = KeySchedule::new(new_key(random), at(0)).unwrap();
+        let most = OPERATOR_SKEW.whole_milliseconds() as i64;
+        let skew = random.extreme(-most, most);
+        // Made in good time before the servers start.
+        let schedule = KeySchedule::new(new_key(random), at(skew)).unwrap();
         let mut operator = Operator {
             schedule,
             rotation: told(broken),
+            cancel: match broken {
+                Broken::CancelLead => Fleet { propagation: Duration::ZERO, skew: Duration::ZERO },
+                _ => FLEET,
+            },
+            skew,
             versions: Vec::new(),
             right: 0,
             mend_at: None,
@@ -69,6 +84,7 @@ impl Operator {
             revocations: 0,
             mistakes: 0,
             prunes: 0,
+            cancellations: 0,
         };
         let content = operator.schedule.to_text().as_bytes().to_vec();
         operator.versions.push(Version { content, seen_from: [0; SERVERS] });
@@ -118,33 +134,59 @@ impl Operator {
             self.publish_schedule(now, random);
             return None;
         }
+        let clock = at(now + self.skew);
         match random.next() % 5000 {
             0..=7 => {
-                // Sometimes two at once, from two terminals.
+                // Sometimes two at once, from two terminals; or one that finds a key published.
+                let mut changed = false;
                 for _ in 0..1 + usize::from(random.once_in(4)) {
                     let key = new_key(random);
-                    self.schedule.rotate(key, &self.rotation, at(now)).unwrap();
-                    self.rotations += 1;
+                    let rotated = match random.next() % 4 {
+                        0 => self.schedule.rotate(key, &self.rotation, clock),
+                        1 => self.schedule.rotate_again(key, &self.behind(clock), clock),
+                        _ => {
+                            let more = Duration::milliseconds(random.between(0, 60_000));
+                            let later = self.rotation.after + more;
+                            let rotation = Rotation { after: later, ..self.rotation };
+                            self.schedule.rotate(key, &rotation, clock)
+                        }
+                    };
+                    changed |= rotated.is_ok();
+                    self.rotations += usize::from(rotated.is_ok());
                 }
-                self.publish_schedule(now, random);
+                if changed {
+                    self.publish_schedule(now, random);
+                }
                 None
             }
             8 => {
-                let states = self.schedule.key_ring().states_at(at(now));
+                let states = self.schedule.key_ring().states_at(clock);
                 let alive: Vec<KeyId> = states
                     .into_iter()
                     .filter(|(_, state)| !matches!(state, KeyState::Revoked | KeyState::Retired))
                     .map(|(id, _)| id)
                     .collect();
                 let id = alive[random.below(alive.len())];
-                self.schedule.revoke(id, new_key(random), PROPAGATION, at(now)).unwrap();
+                self.schedule.revoke(id, new_key(random), &FLEET, clock).unwrap();
                 self.revocations += 1;
                 self.publish_schedule(now, random);
                 Some(id)
             }
             9..=10 => {
-                if !self.schedule.prune(at(now)).unwrap().is_empty() {
+                if !self.schedule.prune(Duration::ZERO, clock).unwrap().removed.is_empty() {
                     self.prunes += 1;
+                    self.publish_schedule(now, random);
+                }
+                None
+            }
+            // A key that is published, at the last moment at which that is allowed.
+            15..=215 => {
+                let lead = self.cancel.propagation + self.cancel.skew;
+                let last_moment = |time| (lead..lead + Duration::seconds(10)).contains(&time);
+                let mut keys = self.schedule.keys().iter().filter(|dated| !dated.is_revoked());
+                let id = keys.find(|dated| last_moment(dated.seal_from() - clock))?.id();
+                if self.schedule.cancel(id, &self.cancel, clock).is_ok() {
+                    self.cancellations += 1;
                     self.publish_schedule(now, random);
                 }
                 None
@@ -168,6 +210,14 @@ impl Operator {
             }
             _ => None,
         }
+    }
+
+    /// A rotation that comes after every key there is.
+    fn behind(&self, clock: OffsetDateTime) -> Rotation {
+        let keys = self.schedule.keys().iter().filter(|dated| !dated.is_revoked());
+        let last = keys.map(|dated| dated.seal_from()).max().unwrap() - clock;
+        let after = self.rotation.after.max(last + Duration::seconds(2));
+        Rotation { after, ..self.rotation }
     }
 
     /// Servers report what they refuse, so it is noticed.

@@ -2,8 +2,9 @@
 
 use crate::operator::Operator;
 use crate::random::Random;
-use crate::{Broken, EVERY, IDLE, LIMIT, MAX_SKEW, at};
-use sealed_session::key_file::{KeyFileError, KeySchedule, Pace, Polled, Reloader};
+use crate::{Broken, EVERY, IDLE, LIMIT, SERVER_SKEW, at};
+use sealed_session::key_file::tools::KeySchedule;
+use sealed_session::key_file::{KeyFileError, Pace, Polled, Reloader};
 use sealed_session::{KeyId, KeyState, Sessions};
 use time::{Duration, OffsetDateTime};
 
@@ -180,7 +181,8 @@ impl Server {
         if polled != Polled::Reloaded && before != after {
             return Err("a reload that failed changed something".to_owned());
         }
-        if part.len() < content.len() && polled != Polled::Refused {
+        // Without its last line end it is whole.
+        if part.len() + 1 < content.len() && polled != Polled::Refused {
             return Err("a part of a file was taken for a file".to_owned());
         }
         match polled {
@@ -189,7 +191,7 @@ impl Server {
                 process.sessions.set_key_ring(process.reloader.key_ring().clone());
             }
             Polled::Refused => self.tally.refusals += 1,
-            Polled::Unchanged => {}
+            _ => {}
         }
         process.lost_its_ring = broken == Broken::KeepLastRing && polled == Polled::Refused;
         Ok(())
@@ -227,6 +229,6 @@ fn read_error() -> KeyFileError {
 }
 
 fn random_skew(random: &mut Random) -> i64 {
-    let most = Duration::whole_milliseconds(MAX_SKEW) as i64;
+    let most = Duration::whole_milliseconds(SERVER_SKEW) as i64;
     random.extreme(-most, most)
 }

@@ -1,7 +1,7 @@
 //! What the tests of key files share: fixed keys, a fixed time, the file of the documentation.
 
 use sealed_session::Key;
-use sealed_session::key_file::{KeySchedule, Rotation};
+use sealed_session::key_file::tools::{Fleet, KeySchedule, Rotation};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
@@ -23,6 +23,9 @@ pub(crate) const ROTATION: Rotation = Rotation {
     skew: Duration::seconds(30),
     max_session: Duration::minutes(30),
 };
+
+/// A fleet whose servers know everything at once.
+pub(crate) const AT_ONCE: Fleet = Fleet { propagation: Duration::ZERO, skew: Duration::ZERO };
 
 /// Key 1 alone, sealing since [`NOW`].
 pub(crate) fn one_key() -> KeySchedule {

@@ -1,25 +1,27 @@
 //! `inspect`: what a cookie's value says, and in plain words why it is refused.
 
-use crate::args::{Arguments, Inspect};
-use crate::keys::{Problem, options};
-use crate::output::{Output, date, state_name};
+use crate::args::Inspect;
+use crate::cookie_line;
+use crate::output::Output;
+use crate::words::{Problem, date};
 use sealed_session::inspect::{Inspection, Opened, Server, inspect};
+use sealed_session::key_file::KeyFileOptions;
 use sealed_session::{KeyState, Reason};
 use serde_json::{Value, json};
 use std::io::{self, Read};
 use time::{Duration, OffsetDateTime};
 
-/// A cookie has at most 4096 bytes; whoever pipes in more is told so, not read to the end.
+/// A cookie has at most 4096 bytes; of more input, so much is read.
 const MAX_INPUT: u64 = 1 << 16;
 
 /// The answer, and whether a server would take the value so far.
 pub(crate) fn run(
     question: &Inspect,
-    arguments: &Arguments,
+    files: &KeyFileOptions,
     now: OffsetDateTime,
 ) -> Result<(Output, bool), Problem> {
     let keys = match &question.keys {
-        Some(file) => Some(options(arguments).open(file)?.key_ring()),
+        Some(file) => Some(files.open(file)?.key_ring()),
         None => None,
     };
     let app = question.app.clone().unwrap_or_default();
@@ -41,19 +43,31 @@ pub(crate) fn run(
             question.longest_absolute.unwrap_or(question.absolute_timeout),
         ),
     };
-    let value = match question.value.as_str() {
+    let text = match question.value.as_str() {
         "-" => standard_input()?,
-        value => value.to_owned(),
+        text => text.to_owned(),
     };
-    let inspection = inspect(&value, &server, now)?;
-    let text = in_words(&inspection, server.keys.is_some(), now);
-    Ok((Output::new(text, in_json(&inspection)), inspection.refused.is_none()))
+    let found = cookie_line::find(&text, &question.name)?;
+    let inspection = inspect(&found.value, &server, now)?;
+    let mut text = in_words(&inspection, server.keys.is_some(), now);
+    if found.count > 1 {
+        let (count, name) = (found.count, &question.name);
+        text = format!("{count} cookies are called `{name}`; this is the first of them.\n{text}");
+    }
+    let mut json = in_json(&inspection);
+    json["cookies"] = found.count.into();
+    Ok((Output::new(text, json), inspection.refused.is_none()))
 }
 
 fn standard_input() -> Result<String, Problem> {
-    let mut value = String::new();
-    io::stdin().lock().take(MAX_INPUT).read_to_string(&mut value)?;
-    Ok(value.trim_end_matches(['\r', '\n']).to_owned())
+    let mut text = String::new();
+    io::stdin().lock().take(MAX_INPUT).read_to_string(&mut text)?;
+    match text.trim().is_empty() {
+        true => Err("nothing on standard input: give it a cookie's value, or a `Cookie` or \
+                     `Set-Cookie` line"
+            .into()),
+        false => Ok(text),
+    }
 }
 
 fn in_words(inspection: &Inspection, with_keys: bool, now: OffsetDateTime) -> String {
@@ -62,7 +76,7 @@ fn in_words(inspection: &Inspection, with_keys: bool, now: OffsetDateTime) -> St
         lines.push("envelope    version 1".to_owned());
         let state = match (with_keys, inspection.key_state) {
             (false, _) => String::new(),
-            (true, Some(state)) => format!(", {}", state_name(state)),
+            (true, Some(state)) => format!(", {state}"),
             (true, None) => ", not in the key file".to_owned(),
         };
         lines.push(format!("key         {id}{state}"));
@@ -164,7 +178,7 @@ fn in_json(inspection: &Inspection) -> Value {
     json!({
         "cookie_len": inspection.cookie_len,
         "key_id": inspection.key_id.map(|id| id.to_string()),
-        "key_state": inspection.key_state.map(state_name),
+        "key_state": inspection.key_state.map(KeyState::as_str),
         "session": session,
         "refused": inspection.refused.map(Reason::as_str),
         "why": inspection.refused.map(|reason| why(reason, inspection.key_state)),

@@ -1,141 +1,246 @@
 //! `keys …`: one function for each change of a key file, and the words for what it did.
 
-use crate::args::{Arguments, KeysCommand, Revoke, Rotate};
-use crate::output::{Output, date, state_name, table};
-use sealed_session::key_file::{KeyFileOptions, KeySchedule, Rotation};
-use sealed_session::{Key, KeyFile, KeyId};
-use serde_json::json;
+use crate::args::{
+    AfterEnd, Cancel, Change, FleetArgs, KeysCommand, Prune, Revoke, Rotate, RotationArgs, Tend,
+};
+use crate::audit::{Audit, Changed};
+use crate::output::Output;
+use crate::words::{Problem, date, table};
+use sealed_session::key_file::tools::{Fleet, KeySchedule, Pruned, Rotated, Rotation, Tending};
+use sealed_session::key_file::{KeyFileError, KeyFileOptions};
+use sealed_session::{Key, KeyId};
+use serde_json::{Value, json};
+use std::io::{self, Write};
 use std::path::Path;
 use time::OffsetDateTime;
 
-/// The problem, in words.
-pub(crate) type Problem = Box<dyn std::error::Error>;
-
-pub(crate) fn options(arguments: &Arguments) -> KeyFileOptions {
-    match arguments.allow_readable_by_others {
-        true => KeyFile::options().allow_readable_by_others(),
-        false => KeyFile::options(),
-    }
-}
-
 pub(crate) fn run(
     command: &KeysCommand,
-    arguments: &Arguments,
+    files: KeyFileOptions,
     now: OffsetDateTime,
 ) -> Result<Output, Problem> {
-    let options = options(arguments);
     match command {
-        KeysCommand::New { file } => new(&options, file, now),
-        KeysCommand::Rotate(wanted) => rotate(&options, wanted, now),
-        KeysCommand::Revoke(wanted) => revoke(&options, wanted, now),
-        KeysCommand::Prune { file } => prune(&options, file, now),
-        KeysCommand::List { file } => list(&options, file, now),
+        KeysCommand::New(wanted) => Changing::new("keys new", wanted, files, now)?.create(),
+        KeysCommand::Rotate(wanted) => rotate(wanted, files, now),
+        KeysCommand::Cancel(wanted) => cancel(wanted, files, now),
+        KeysCommand::Revoke(wanted) => revoke(wanted, files, now),
+        KeysCommand::Prune(wanted) => prune(wanted, files, now),
+        KeysCommand::Tend(wanted) => tend(wanted, files, now),
+        KeysCommand::List { file } => list(&files, file, now),
         KeysCommand::Generate => generate(),
     }
 }
 
-fn new(options: &KeyFileOptions, file: &Path, now: OffsetDateTime) -> Result<Output, Problem> {
-    let schedule = KeySchedule::new(Key::try_generate()?, now)?;
-    options.create(file, &schedule)?;
-    let id = schedule.keys()[0].id();
-    let text = format!("{}: made, with the key {id}, which seals at once.\n", file.display());
-    let json = json!({ "file": file, "generation": schedule.generation(), "id": id.to_string() });
-    Ok(Output::new(text, json))
+/// A change of a key file, on its way: what all of them have in common.
+struct Changing<'a> {
+    command: &'static str,
+    wanted: &'a Change,
+    files: KeyFileOptions,
+    audit: Audit,
+    now: OffsetDateTime,
 }
 
-fn rotate(
-    options: &KeyFileOptions,
-    wanted: &Rotate,
-    now: OffsetDateTime,
-) -> Result<Output, Problem> {
-    let Rotate { ref file, after, propagation, skew, max_session } = *wanted;
-    let rotation = Rotation { after, propagation, skew, max_session };
-    let key = Key::try_generate()?;
-    let (rotated, generation) = options.change(file, |schedule| {
-        let rotated = schedule.rotate(key, &rotation, now)?;
-        Ok((rotated, schedule.generation()))
+impl Changing<'_> {
+    fn new<'a>(
+        command: &'static str,
+        wanted: &'a Change,
+        files: KeyFileOptions,
+        now: OffsetDateTime,
+    ) -> Result<Changing<'a>, Problem> {
+        let files = files.lock_timeout(wanted.lock_timeout).when_waiting(|who| {
+            let _ = writeln!(io::stderr(), "sealed-session: {who}");
+        });
+        let files = if wanted.dry_run { files.dry_run() } else { files };
+        // Nothing is changed by a dry run, so nothing is to be written down.
+        let log = wanted.audit_log.as_deref().filter(|_| !wanted.dry_run);
+        Ok(Changing { command, wanted, files, audit: Audit::open(log)?, now })
+    }
+
+    fn create(self) -> Result<Output, Problem> {
+        let schedule = KeySchedule::new(Key::try_generate()?, self.now)?;
+        self.files.create(&self.wanted.file, &schedule)?;
+        let id = schedule.keys()[0].id();
+        let text = format!("The key {id} seals at once.\n");
+        Ok(self.done(schedule.generation(), true, text, json!({ "id": id.to_string() })))
+    }
+
+    /// Makes the change, and returns what it did with the generation after it.
+    fn change<R>(
+        &self,
+        change: impl FnOnce(&mut KeySchedule) -> Result<R, KeyFileError>,
+    ) -> Result<(R, u64, bool), Problem> {
+        Ok(self.files.change(&self.wanted.file, |schedule| {
+            let before = schedule.generation();
+            let result = change(schedule)?;
+            let generation = schedule.generation();
+            Ok((result, generation, generation != before))
+        })?)
+    }
+
+    /// The answer: what is the same for every change, with the time that this machine believes, in
+    /// front of what is not.
+    fn done(self, generation: u64, changed: bool, text: String, more: Value) -> Output {
+        let Changing { command, wanted: Change { file, dry_run, .. }, audit, now, .. } = self;
+        let (shown, time) = (file.display(), date(now));
+        let first = match dry_run {
+            true => format!(
+                "{shown}: a dry run at {time} by this machine's clock; nothing was written. (A new \
+                 key would have another id.)"
+            ),
+            false => format!("{shown}: generation {generation}, at {time} by this machine's clock"),
+        };
+        let mut json = json!({
+            "file": file,
+            "now": time,
+            "dry_run": dry_run,
+            "generation": generation,
+        });
+        if let (Value::Object(all), Value::Object(more)) = (&mut json, more) {
+            all.extend(more);
+        }
+        let mut output = Output::new(format!("{first}\n{text}"), json);
+        if changed && !dry_run {
+            output.changed = Some(Changed { audit, command, file: file.clone(), generation, now });
+        }
+        output
+    }
+}
+
+fn fleet(wanted: FleetArgs) -> Fleet {
+    Fleet { propagation: wanted.propagation, skew: wanted.skew }
+}
+
+fn rotation(wanted: RotationArgs) -> Rotation {
+    let RotationArgs { after, fleet, max_session } = wanted;
+    Rotation { after, propagation: fleet.propagation, skew: fleet.skew, max_session }
+}
+
+fn rotate(wanted: &Rotate, files: KeyFileOptions, now: OffsetDateTime) -> Result<Output, Problem> {
+    let changing = Changing::new("keys rotate", &wanted.change, files, now)?;
+    let (key, rotation) = (Key::try_generate()?, rotation(wanted.rotation));
+    let (rotated, generation, changed) = changing.change(|schedule| match wanted.again {
+        true => schedule.rotate_again(key, &rotation, now),
+        false => schedule.rotate(key, &rotation, now),
     })?;
-    let known_by = date(rotated.seal_from - skew);
+    let (text, json) = rotated_in_words(&rotated, &rotation);
+    Ok(changing.done(generation, changed, text, json))
+}
+
+fn rotated_in_words(rotated: &Rotated, rotation: &Rotation) -> (String, Value) {
+    let known_by = date(rotated.seal_from - rotation.skew);
     let (seal_from, open_until) = (date(rotated.seal_from), date(rotated.open_until));
     let (new, old) = (rotated.new, rotated.old);
     let text = format!(
-        "{}: generation {generation}\n\
-         The new key {new} seals from {seal_from}. Every server must have this file by {known_by}.\n\
-         The key {old} opens until {open_until}; `keys prune` removes it after that.\n",
-        file.display()
+        "The new key {new} seals from {seal_from}. Every server must have this file by {known_by}.\n\
+         The key {old} opens until {open_until}; `keys prune` removes it a day after that.\n"
     );
     let json = json!({
-        "file": file,
-        "generation": generation,
         "new": { "id": new.to_string(), "seal_from": seal_from, "known_by": known_by },
         "old": { "id": old.to_string(), "open_until": open_until },
     });
-    Ok(Output::new(text, json))
+    (text, json)
 }
 
-fn revoke(
-    options: &KeyFileOptions,
-    wanted: &Revoke,
-    now: OffsetDateTime,
-) -> Result<Output, Problem> {
-    let Revoke { ref file, ref id, after } = *wanted;
-    let id = key_id(id)?;
-    let key = Key::try_generate()?;
-    let (revoked, generation) = options.change(file, |schedule| {
-        let revoked = schedule.revoke(id, key, after, now)?;
-        Ok((revoked, schedule.generation()))
-    })?;
+fn cancel(wanted: &Cancel, files: KeyFileOptions, now: OffsetDateTime) -> Result<Output, Problem> {
+    let changing = Changing::new("keys cancel", &wanted.change, files, now)?;
+    let (id, fleet) = (wanted.id, fleet(wanted.fleet));
+    let (cancelled, generation, changed) =
+        changing.change(|schedule| schedule.cancel(id, &fleet, now))?;
+    let before = cancelled.before;
+    let until = cancelled.open_until.map(date);
+    let end = match &until {
+        Some(until) => format!("it opens until {until}"),
+        None => "it has no end again".to_owned(),
+    };
+    let text = format!(
+        "The key {id} is taken back. The key {before} seals in its place; {end}. Bring this file to \
+         every server.\n"
+    );
+    let json = json!({
+        "cancelled": id.to_string(),
+        "before": { "id": before.to_string(), "open_until": until },
+    });
+    Ok(changing.done(generation, changed, text, json))
+}
+
+fn revoke(wanted: &Revoke, files: KeyFileOptions, now: OffsetDateTime) -> Result<Output, Problem> {
+    let changing = Changing::new("keys revoke", &wanted.change, files, now)?;
+    let (id, fleet, key) = (wanted.id, fleet(wanted.fleet), Key::try_generate()?);
+    let (revoked, generation, changed) =
+        changing.change(|schedule| schedule.revoke(id, key, &fleet, now))?;
     let hold_from = date(revoked.sign_ins_hold_from);
     let replacement = match revoked.replacement {
-        Some(new) => format!("The new key {new} takes its place at once."),
+        Some(new) if new.seal_from <= now => {
+            format!("The new key {} takes its place, and seals at once.", new.id)
+        }
+        Some(new) => format!(
+            "It did not seal yet. The new key {} takes its place, and seals from {}.",
+            new.id,
+            date(new.seal_from)
+        ),
         None => "It no longer sealed, so no key takes its place.".to_owned(),
     };
     let text = format!(
-        "{}: generation {generation}\n\
-         The key {id} is revoked. {replacement} Bring this file to every server now.\n\
+        "The key {id} is revoked. {replacement} Bring this file to every server now.\n\
          Every session created before {hold_from} is refused: everybody is signed out, and \
-         sign-ins hold from then on.\n",
-        file.display()
+         sign-ins hold from then on.\n"
     );
     let json = json!({
-        "file": file,
-        "generation": generation,
         "revoked": id.to_string(),
-        "replacement": revoked.replacement.map(|id| id.to_string()),
+        "replacement": revoked.replacement.map(|new| {
+            json!({ "id": new.id.to_string(), "seal_from": date(new.seal_from) })
+        }),
         "reject_created_before": hold_from,
     });
-    Ok(Output::new(text, json))
+    Ok(changing.done(generation, changed, text, json))
 }
 
-/// The id of a key, as `keys list` shows it. What is no id is not repeated: it could be the key
-/// itself.
-fn key_id(text: &str) -> Result<KeyId, Problem> {
-    let digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    let id = u32::from_str_radix(text, 16).ok().filter(|_| digits);
-    let id = id.ok_or("a key's id has 8 hex digits: `keys list` shows them")?;
-    Ok(KeyId::from(id.to_be_bytes()))
+fn prune(wanted: &Prune, files: KeyFileOptions, now: OffsetDateTime) -> Result<Output, Problem> {
+    let AfterEnd { after_end } = wanted.end;
+    let changing = Changing::new("keys prune", &wanted.change, files, now)?;
+    let (pruned, generation, changed) =
+        changing.change(|schedule| schedule.prune(after_end, now))?;
+    let (text, json) = pruned_in_words(&pruned);
+    Ok(changing.done(generation, changed, text, json))
 }
 
-fn prune(options: &KeyFileOptions, file: &Path, now: OffsetDateTime) -> Result<Output, Problem> {
-    let (gone, generation) = options.change(file, |schedule| {
-        let gone = schedule.prune(now)?;
-        Ok((gone, schedule.generation()))
-    })?;
-    let gone: Vec<String> = gone.iter().map(KeyId::to_string).collect();
-    let text = match gone.is_empty() {
-        true => format!("{}: every key is still needed; nothing was written.\n", file.display()),
-        false => format!(
-            "{}: generation {generation}\nRemoved {}, which no longer opened anything.\n",
-            file.display(),
-            gone.join(", ")
-        ),
+fn pruned_in_words(pruned: &Pruned) -> (String, Value) {
+    let removed: Vec<String> = pruned.removed.iter().map(KeyId::to_string).collect();
+    let mut text = match removed.is_empty() {
+        true => "No key was removed.".to_owned(),
+        false => format!("Removed {}, which no longer opened anything.", removed.join(", ")),
     };
-    let json = json!({ "file": file, "generation": generation, "removed": gone });
-    Ok(Output::new(text, json))
+    text += &match pruned.next {
+        Some((id, from)) => format!(" The next to go is {id}, from {}.\n", date(from)),
+        None => " No key that is left has an end.\n".to_owned(),
+    };
+    let next = pruned.next.map(|(id, from)| json!({ "id": id.to_string(), "from": date(from) }));
+    (text, json!({ "removed": removed, "next_removal": next }))
 }
 
-fn list(options: &KeyFileOptions, file: &Path, now: OffsetDateTime) -> Result<Output, Problem> {
-    let file = options.open(file)?;
+fn tend(wanted: &Tend, files: KeyFileOptions, now: OffsetDateTime) -> Result<Output, Problem> {
+    let changing = Changing::new("keys tend", &wanted.change, files, now)?;
+    let rotation = rotation(wanted.rotation);
+    let tending = Tending { every: wanted.every, rotation, after_end: wanted.end.after_end };
+    let key = Key::try_generate()?;
+    let (tended, generation, changed) =
+        changing.change(|schedule| schedule.tend(key, &tending, now))?;
+    let due = date(tended.next_rotation);
+    let (mut text, mut json) = match &tended.rotated {
+        Some(rotated) => rotated_in_words(rotated, &rotation),
+        None => (String::new(), json!({ "new": null, "old": null })),
+    };
+    let (pruned_text, pruned_json) = pruned_in_words(&tended.pruned);
+    text += &format!("The next rotation is due from {due}.\n{pruned_text}");
+    if let (Value::Object(all), Value::Object(more)) = (&mut json, pruned_json) {
+        all.insert("next_rotation".to_owned(), due.into());
+        all.extend(more);
+    }
+    Ok(changing.done(generation, changed, text, json))
+}
+
+fn list(files: &KeyFileOptions, file: &Path, now: OffsetDateTime) -> Result<Output, Problem> {
+    let file = files.open(file)?;
     let schedule = file.schedule();
     let states = file.key_ring().states_at(now);
     let dates = |id: KeyId| schedule.keys().iter().find(|dated| dated.id() == id);
@@ -147,12 +252,12 @@ fn list(options: &KeyFileOptions, file: &Path, now: OffsetDateTime) -> Result<Ou
         let (seal_from, open_until) = (date(dated.seal_from()), dated.open_until().map(date));
         keys.push(json!({
             "id": id.to_string(),
-            "state": state_name(state),
+            "state": state.as_str(),
             "seal_from": seal_from,
             "open_until": open_until,
         }));
         let open_until = open_until.unwrap_or_else(|| "-".to_owned());
-        rows.push(vec![id.to_string(), state_name(state).to_owned(), seal_from, open_until]);
+        rows.push(vec![id.to_string(), state.to_string(), seal_from, open_until]);
     }
     let before = schedule.reject_created_before().map(date);
     let mut text = format!("generation {}, at {}\n", schedule.generation(), date(now));
@@ -163,6 +268,7 @@ fn list(options: &KeyFileOptions, file: &Path, now: OffsetDateTime) -> Result<Ou
     text += &table(&rows);
     let json = json!({
         "generation": schedule.generation(),
+        "now": date(now),
         "reject_created_before": before,
         "keys": keys,
     });

@@ -1,10 +1,8 @@
 //! One answer in two forms: for people, and as JSON for programs.
 
-use sealed_session::KeyState;
+use crate::audit::Changed;
 use serde_json::Value;
 use std::io::{self, Write};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 /// An answer.
@@ -13,14 +11,17 @@ pub(crate) struct Output {
     pub(crate) text: Zeroizing<String>,
     /// For programs.
     pub(crate) json: Value,
+    /// What was changed, if anything was.
+    pub(crate) changed: Option<Changed>,
 }
 
 impl Output {
     pub(crate) fn new(text: String, json: Value) -> Output {
-        Output { text: Zeroizing::new(text), json }
+        Output { text: Zeroizing::new(text), json, changed: None }
     }
 
-    /// All at once: not every reader waits for the end, and a closed pipe is no reason to panic.
+    /// Prints all at once: not every reader waits for the end, and a closed pipe is no reason to
+    /// panic.
     pub(crate) fn print(self, as_json: bool) -> io::Result<()> {
         let text = match as_json {
             true => Zeroizing::new(format!("{:#}\n", self.json)),
@@ -30,38 +31,4 @@ impl Output {
         out.write_all(text.as_bytes())?;
         out.flush()
     }
-}
-
-/// As the key file has it, to the second where that is exact.
-pub(crate) fn date(moment: OffsetDateTime) -> String {
-    moment.format(&Rfc3339).unwrap_or_else(|_| moment.to_string())
-}
-
-pub(crate) fn state_name(state: KeyState) -> &'static str {
-    match state {
-        KeyState::Published => "published",
-        KeyState::Active => "active",
-        KeyState::Draining => "draining",
-        KeyState::Retired => "retired",
-        KeyState::Revoked => "revoked",
-    }
-}
-
-/// Columns as wide as their widest cell; the last row's end included.
-pub(crate) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().enumerate();
-        let line: Vec<String> = cells
-            .map(|(column, cell)| match column + 1 < columns {
-                true => format!("{cell:<width$}", width = width(column)),
-                false => cell.clone(),
-            })
-            .collect();
-        text += line.join("  ").trim_end();
-        text.push('\n');
-    }
-    text
 }
