@@ -165,6 +165,7 @@ pub use rules::reason::Reason;
 pub use session::Session;
 pub use session::meta::Origin;
 pub use sessions::Sessions;
+pub use steps::response::ResponseCookie;
 pub use steps::save::Saved;
 pub use wire::codec::COOKIE_LIMIT;
 

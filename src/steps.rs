@@ -3,4 +3,5 @@
 pub(crate) mod decide;
 pub(crate) mod load;
 pub(crate) mod parts;
+pub(crate) mod response;
 pub(crate) mod save;

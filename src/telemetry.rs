@@ -79,6 +79,14 @@ pub(crate) fn rejected(reason: Reason, key: Option<NamedKey>) {
     #[cfg(feature = "tracing")]
     match key {
         None => tracing::debug!(target: TARGET, %reason, "session cookie rejected"),
+        Some(NamedKey { id: key_id, known: true }) if reason == Reason::Forged => {
+            tracing::debug!(
+                target: TARGET,
+                %reason,
+                %key_id,
+                "session cookie rejected: it was changed, or another `app` of this server writes the same                  cookie name under the same keys and needs a `cookie_name` of its own"
+            );
+        }
         Some(NamedKey { id: key_id, .. }) => {
             tracing::debug!(target: TARGET, %reason, %key_id, "session cookie rejected");
         }

@@ -14,7 +14,8 @@ use sealed_session::{
     Applied, ApplyError, ConfigError, DatedKey, DecodeError, Dynamic, DynamicError, EncodeError,
     EndError, EndedSessions, EndedStatus, EntryBytes, FeedError, FeedHealth, FileFeed, Key,
     KeyError, KeyFile, KeyId, KeyRing, KeyState, Origin, ParseKeyIdError, Persistence, Reason,
-    RedisFeed, Saved, Session, Sessions, SessionsBuilder, Unsent, actix_web, axum, poem, tower,
+    RedisFeed, ResponseCookie, Saved, Session, Sessions, SessionsBuilder, Unsent, actix_web, axum,
+    poem, tower,
 };
 use std::cell::Cell;
 use std::error::Error;
@@ -145,6 +146,7 @@ fn services_are_shared_between_threads_if_what_they_wrap_is() {
 #[test]
 fn a_session_is_as_free_as_its_data() {
     is_shared::<Session<u32>>();
+    is_send::<ResponseCookie<Unshared>>();
     is_send::<Session<Unshared>>();
 }
 

@@ -131,6 +131,7 @@ async fn panic_with(mut session: Session<Visit>) {
     panic!("in the handler");
 }
 
+/// Bad input 55, `adapters/slot`: marked like a response that was read.
 #[tokio::test]
 async fn a_handler_that_panics_changes_nothing() {
     let fixture = fixture();
@@ -369,4 +370,40 @@ async fn the_layer_serves_any_body_type() {
     let response = service.oneshot(request).await.unwrap();
     assert_eq!(*response.body(), OwnBody(10));
     assert_eq!(fixture.saved(&response.map(|_| Body::empty()).into_response()), Some(10));
+}
+
+/// The layers of two types that write one cookie, one inside the other.
+async fn nested(inner_name: &str) -> (StatusCode, String, String) {
+    let keys = KeyRing::new(Key::generate());
+    let outer: Sessions<Visit> = Sessions::builder("shop", keys.clone()).build().unwrap();
+    let inner: Sessions<u32> =
+        Sessions::builder("shop", keys).cookie_name(inner_name).build().unwrap();
+    let app = Router::new()
+        .route("/", get(async |mut count: Session<u32>| **count += 1))
+        .layer(SessionLayer::new(inner))
+        .layer(SessionLayer::new(outer));
+    log::listen();
+    let response = call(app, None).await;
+    let status = response.status();
+    let bytes = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+    (status, String::from_utf8(bytes.to_vec()).unwrap(), log::heard())
+}
+
+/// Bad input 56, `adapters/rejection`: they would overwrite each other's cookie at every request.
+#[tokio::test]
+async fn two_nested_layers_that_write_one_cookie_are_told() {
+    let (status, body, logged) = nested("session").await;
+    for fix in ["another `cookie_name`", "keep both in one type"] {
+        assert!(logged.contains("ERROR") && logged.contains(fix), "{logged}");
+    }
+    if cfg!(debug_assertions) {
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(body.contains("another `cookie_name`"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn two_nested_layers_with_names_of_their_own_do_not_disturb_each_other() {
+    let (status, _, logged) = nested("count").await;
+    assert_eq!((status, logged.contains("ERROR")), (StatusCode::OK, false), "{logged}");
 }

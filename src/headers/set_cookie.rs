@@ -102,6 +102,17 @@ impl CookieWriter {
         self.put(headers, self.removal.clone());
     }
 
+    /// Reads what a response does to our cookie: of several lines the last one counts, as in a browser
+    /// (RFC 6265bis §5.7).
+    pub(crate) fn sent(&self, headers: &HeaderMap) -> Option<Sent> {
+        let lines = headers.get_all(SET_COOKIE).iter().rev();
+        let mut cookies = lines.filter_map(|line| Cookie::parse(line.to_str().ok()?).ok());
+        let name = self.start.trim_end_matches('=');
+        let last = cookies.find(|cookie| cookie.name() == name)?;
+        let is_removal = last.max_age().is_some_and(Duration::is_zero);
+        Some(if is_removal { Sent::Removal } else { Sent::Value(last.value().to_owned()) })
+    }
+
     /// Ours appears once; those of others stay as they are and in their order.
     fn put(&self, headers: &mut HeaderMap, ours: HeaderValue) {
         let is_ours = |value: &HeaderValue| value.as_bytes().starts_with(self.start.as_bytes());
@@ -118,9 +129,16 @@ impl CookieWriter {
     }
 }
 
+/// What a response does to our cookie.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Removal,
+    Value(String),
+}
+
 /// Makes a header's value that no compression table of HTTP/2 keeps, here or in a proxy (RFC 7541
 /// §7.1.3, "never indexed"), and that `Debug` of a response hides.
-fn sensitive(text: String) -> HeaderValue {
+pub(crate) fn sensitive(text: String) -> HeaderValue {
     let value = HeaderValue::try_from(text);
     let mut value = value.expect("the builder refuses attributes that no header can hold");
     value.set_sensitive(true);

@@ -107,7 +107,9 @@ fn save_shared(session: Session<Visit>, headers: &[(&'static str, &'static str)]
     response
 }
 
-/// Bad inputs 39 and 54, `headers/caching`: a change must go out, so the response becomes private.
+/// Bad input 39, `headers/caching`: a change must go out, so the response becomes private.
+///
+/// Bad input 54, `headers/caching`: whatever else was said of it.
 #[test]
 fn a_changed_session_makes_a_shared_response_private() {
     for headers in SHARED {

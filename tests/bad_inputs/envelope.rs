@@ -157,7 +157,7 @@ fn versions_2_to_15_are_kept() {
     }
 }
 
-/// Bad input 18, `wire/envelope`: the three bytes of a foreign cookie must not silence every write.
+/// Bad input 18b, `wire/envelope`: the three bytes of a foreign cookie must not silence every write.
 #[test]
 fn less_than_45_bytes_of_a_later_version_are_malformed() {
     assert_cleared(&sessions::<Visit>(), "Ag", Reason::Malformed);

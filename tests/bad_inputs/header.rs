@@ -150,7 +150,7 @@ fn twenty_junk_values_before_ours_do_not_hide_it() {
     assert_hit(&request(headers));
 }
 
-/// Bad input 5, `steps/load`.
+/// Bad input 5b, `steps/load`.
 #[test]
 fn the_sixteenth_whose_key_opens_is_still_opened() {
     let mut headers = vec![pair(&forged_value()); 15];
@@ -158,7 +158,7 @@ fn the_sixteenth_whose_key_opens_is_still_opened() {
     assert_hit(&request(headers));
 }
 
-/// Bad input 5, `steps/load`: the visitor's own could be the one that was not looked at.
+/// Bad input 5b, `steps/load`: the visitor's own could be the one that was not looked at.
 #[test]
 fn of_seventeen_whose_key_opens_none_counts_wherever_the_good_one_stands() {
     for place in [0, 8, 15, 16] {
