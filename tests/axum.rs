@@ -392,7 +392,7 @@ async fn nested(inner_name: &str) -> (StatusCode, String, String) {
 /// Bad input 56, `adapters/rejection`: they would overwrite each other's cookie at every request.
 #[tokio::test]
 async fn two_nested_layers_that_write_one_cookie_are_told() {
-    let (status, body, logged) = nested("session").await;
+    let (status, body, logged) = nested("__Host-session").await;
     for fix in ["another `cookie_name`", "keep both in one type"] {
         assert!(logged.contains("ERROR") && logged.contains(fix), "{logged}");
     }

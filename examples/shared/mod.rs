@@ -65,7 +65,7 @@ pub(crate) fn settings_or_exit() -> Settings {
     });
     let keys = key_file.as_ref().map(KeyWatch::key_ring).map_or_else(keys, Ok);
     let keys = keys.unwrap_or_else(|error| {
-        eprintln!("SESSION_KEYS: {error}");
+        eprintln!("{error}");
         exit(2);
     });
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());

@@ -42,9 +42,22 @@ pub enum KeyError {
     Randomness,
     /// The environment variable is not set or not Unicode.
     #[error(
-        "the environment variable {0} is not set to a key; `Key::generate().to_text()` makes one"
+        "the environment variable {0} is not set: it holds keys, which a program makes with \
+         `Key::generate().to_text()` and a checkout of this crate with \
+         `cargo run --example page_views -- new-key`"
     )]
     Variable(String),
+    /// The keys in an environment variable are wrong.
+    #[error("in the environment variable {variable}: {error}")]
+    InVariable {
+        /// Its name.
+        variable: String,
+        /// What is wrong in it.
+        error: Box<KeyError>,
+    },
+    /// A list of keys in text form that is empty, or white space only.
+    #[error("there is no key, the text is empty; `Key::generate().to_text()` makes one")]
+    Empty,
     /// One entry of a list of keys is wrong.
     #[error("key {position} of the list: {error}")]
     Entry {

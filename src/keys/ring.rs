@@ -286,10 +286,13 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// [`KeyError::Variable`] if the variable is not set or not Unicode, and those of the parser.
+    /// [`KeyError::Variable`] if the variable is not set or not Unicode, and
+    /// [`KeyError::InVariable`] with an error of the parser if it is.
     pub fn from_env(variable: &str) -> Result<KeyRing, KeyError> {
         let text = std::env::var(variable).map_err(|_| KeyError::Variable(variable.to_owned()))?;
-        Zeroizing::new(text).parse()
+        let in_variable =
+            |error| KeyError::InVariable { variable: variable.to_owned(), error: Box::new(error) };
+        Zeroizing::new(text).parse().map_err(in_variable)
     }
 
     /// The state of every key at `now`, the newest `seal_from` first.
@@ -392,6 +395,9 @@ impl FromStr for KeyRing {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<KeyRing, KeyError> {
+        if text.trim().is_empty() {
+            return Err(KeyError::Empty);
+        }
         let mut ring: Option<KeyRing> = None;
         for (index, entry) in text.split(',').enumerate() {
             let added = entry.trim().parse().and_then(|key| match ring.take() {
@@ -537,7 +543,7 @@ mod tests {
         assert_eq!(states(&ring, FIRST), [Draining, Active]);
         let message = |list: String| list.parse::<KeyRing>().unwrap_err().to_string();
         assert_eq!(
-            message(String::new()),
+            message(",".to_owned()),
             "key 1 of the list: a key in text form begins with `ssk1_`"
         );
         assert_eq!(
@@ -557,6 +563,30 @@ mod tests {
     fn a_variable_that_is_not_set_is_named() {
         let error = KeyRing::from_env("SEALED_SESSION_NOT_SET").unwrap_err();
         assert_eq!(error, KeyError::Variable("SEALED_SESSION_NOT_SET".to_owned()));
+    }
+
+    /// `PATH` is set wherever tests run, and is no list of keys.
+    #[test]
+    fn a_variable_with_a_wrong_entry_is_named() {
+        let error = KeyRing::from_env("PATH").unwrap_err().to_string();
+        assert!(
+            error.starts_with("in the environment variable PATH: key 1 of the list: "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_empty_list_is_called_empty() {
+        for text in ["", "  ", "\n"] {
+            assert_eq!(text.parse::<KeyRing>().unwrap_err(), KeyError::Empty);
+        }
+        let error =
+            KeyError::InVariable { variable: "KEYS".to_owned(), error: KeyError::Empty.into() };
+        assert_eq!(
+            error.to_string(),
+            "in the environment variable KEYS: there is no key, the text is empty; \
+             `Key::generate().to_text()` makes one"
+        );
     }
 
     #[test]
