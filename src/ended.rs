@@ -12,6 +12,7 @@ pub(crate) mod clock;
 pub(crate) mod end;
 pub(crate) mod entry;
 pub(crate) mod error;
+pub(crate) mod events;
 pub(crate) mod feed_error;
 pub(crate) mod file_feed;
 pub(crate) mod health;

@@ -2,12 +2,12 @@
 
 use crate::ended::entry::{self, Entry, Source};
 use crate::ended::error::EndError;
+use crate::ended::events;
 use crate::ended::list::{DAY, EndedSessions};
 use crate::ended::number;
 use crate::ended::packed::Place;
 use crate::ended::put::{Locked, after};
 use crate::ended::subject::Subject;
-use crate::telemetry;
 use crate::timestamp::Timestamp;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -89,7 +89,7 @@ impl Locked<'_> {
         let entry = match number {
             Some(number) => Entry::Cut { subject, number, time: self.now },
             None => {
-                telemetry::ended_numbers_ran_out();
+                events::numbers_ran_out();
                 Entry::Everyone { before: after(self.now) }
             }
         };

@@ -1,6 +1,6 @@
 //! How a feed is doing.
 
-use crate::telemetry;
+use crate::ended::events;
 use crate::timestamp::Timestamp;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::{Duration, OffsetDateTime};
@@ -43,7 +43,7 @@ impl HealthCell {
         let due = state.told.is_none_or(|told| now.millis().abs_diff(told.millis()) >= 60_000);
         if due {
             state.told = Some(now);
-            telemetry::feed_behind(&problem);
+            events::feed_behind(&problem);
         }
         state.error = Some(problem);
     }
@@ -51,7 +51,7 @@ impl HealthCell {
     pub(crate) fn well(&self) {
         let mut state = self.lock();
         if state.behind_since.is_some() {
-            telemetry::feed_caught_up();
+            events::feed_caught_up();
         }
         *state = State::default();
     }

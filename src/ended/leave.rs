@@ -4,11 +4,11 @@
 //! ended session comes back: not by a longer policy, a wrong clock or a flood.
 
 use crate::ended::entry;
+use crate::ended::events;
 use crate::ended::packed::{CutValue, IdValue, Key, MAX_CUT_TIME, PackedCut, Place, SHARDS};
 use crate::ended::put::{Locked, MAX_EVERYONE_AHEAD, after, last_of_cut};
 #[cfg(feature = "redis")]
 use crate::ended::{entry::Entry, list::EndedSessions, number::NO_CUT};
-use crate::telemetry;
 use crate::timestamp::Timestamp;
 use std::collections::BinaryHeap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -112,7 +112,7 @@ impl Locked<'_> {
                 self.remove(kind, place, Raise::Yes);
             }
             if self.writer.full_told.is_due(self.now) {
-                telemetry::ended_list_full(max, self.list.everyone());
+                events::list_full(max, self.list.everyone());
             }
         }
     }

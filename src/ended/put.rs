@@ -2,11 +2,11 @@
 //! not matter; nothing here makes a cut.
 
 use crate::ended::entry::{self, Entry, Source};
+use crate::ended::events;
 use crate::ended::list::{DAY, List, Wake, Writer};
 use crate::ended::outbox::Hint;
 use crate::ended::packed::{CountValue, CutValue, IdValue, MAX_LEARNED, PackedCut, Place};
 use crate::ended::subject::Subject;
-use crate::telemetry;
 use crate::timestamp::Timestamp;
 use std::collections::hash_map::Entry as Slot;
 use std::sync::MutexGuard;
@@ -56,7 +56,7 @@ impl Locked<'_> {
     pub(crate) fn put(&mut self, entry: Entry, source: Source) -> Applied {
         if source == Source::Here && !self.writer.fed && !self.writer.unfed_told {
             self.writer.unfed_told = true;
-            telemetry::ended_without_feed();
+            events::without_feed();
         }
         match entry {
             Entry::Id { id, subject, cut } => match entry::created(id) {
@@ -80,7 +80,7 @@ impl Locked<'_> {
     fn set_aside(&mut self, entry: Entry, source: Source) -> Applied {
         self.writer.aside.keep(entry, source);
         if self.writer.future_told.is_due(self.now) {
-            telemetry::ended_from_the_future();
+            events::from_the_future();
         }
         Applied::SetAside
     }

@@ -1,12 +1,12 @@
 //! What one request asks of the list, in `load` and again in `save`, and what it records.
 
 use crate::ended::entry::{Entry, Source, created};
+use crate::ended::events;
 use crate::ended::list::EndedSessions;
 use crate::ended::number::{self, NO_CUT};
 use crate::ended::packed::Place;
 use crate::ended::put::Locked;
 use crate::ended::subject::Subject;
-use crate::telemetry;
 use crate::timestamp::Timestamp;
 use std::sync::atomic::Ordering::Relaxed;
 use uuid::Uuid;
@@ -117,7 +117,7 @@ impl EndedSessions {
                     let number = number::next(now, list.known_cut(subject), cut);
                     seen.made.extend(number.map(|number| (subject, number)));
                     list.cut_or_everyone(subject, number);
-                    telemetry::ended_too_often(subject);
+                    events::too_often(subject);
                     Recorded::Cut
                 }
                 _ => {

@@ -5,9 +5,9 @@ use super::disk::{self, Identity, failed};
 use super::lines;
 use crate::ended::entry::Entry;
 use crate::ended::error::ApplyError;
+use crate::ended::events;
 use crate::ended::feed_error::FeedError;
 use crate::ended::list::EndedSessions;
-use crate::telemetry;
 use crate::timestamp::Timestamp;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -135,7 +135,7 @@ impl Log {
                         .is_none_or(|told| now.millis().abs_diff(told.millis()) >= 60_000);
                     if due {
                         *foreign_told = Some(now);
-                        telemetry::feed_entry_refused(&error);
+                        events::feed_entry_refused(&error);
                     }
                 }
             }

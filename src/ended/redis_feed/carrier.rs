@@ -7,10 +7,10 @@ use super::sent::Sent;
 use super::trim;
 use crate::ended::clock::ClockWatch;
 use crate::ended::entry::Entry;
+use crate::ended::events;
 use crate::ended::health::HealthCell;
 use crate::ended::list::EndedSessions;
 use crate::random;
-use crate::telemetry;
 use crate::timestamp::Timestamp;
 use redis::{Client, RedisError, RedisResult};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -174,7 +174,7 @@ impl Carrier {
                 let told = state.refused_told;
                 if told.is_none_or(|told| now.millis().abs_diff(told.millis()) >= 60_000) {
                     state.refused_told = Some(now);
-                    telemetry::feed_entry_refused(&error);
+                    events::feed_entry_refused(&error);
                 }
             }
             if epoch == state.epoch {
@@ -285,7 +285,7 @@ impl Carrier {
                 None => false,
             };
         if is_lost {
-            telemetry::feed_lost_entries();
+            events::feed_lost_entries();
             self.compare(&mut self.state());
         }
         self.raise_keep(engine).await
