@@ -58,7 +58,7 @@ pub struct SessionsBuilder<T> {
     padding: usize,
     schema: u32,
     upgrades: Vec<(u32, Upgrade<T>)>,
-    seal_as: Option<SealAs<T>>,
+    seal_as: Option<Box<SealAs<T>>>,
     revoked: Option<Revoked<T>>,
 }
 
@@ -251,7 +251,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         version: u32,
         downgrade: impl Fn(&T) -> Old + Send + Sync + 'static,
     ) -> Self {
-        self.seal_as = Some(SealAs::new(version, downgrade));
+        self.seal_as = Some(Box::new(SealAs::new(version, downgrade)));
         self
     }
 
