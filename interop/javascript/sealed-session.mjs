@@ -916,7 +916,8 @@ function writeDouble(value) {
   if (value < 0) return `-${writeDouble(-value)}`;
   const [mantissa, power] = value.toExponential().split('e');
   const [digits, exponent] = [mantissa.replace('.', ''), Number(power)];
-  if (exponent < -5 || exponent > 15) return mantissa + 'e' + exponent;
+  // The plus that JavaScript writes is there in what Rust writes, too.
+  if (exponent < -5 || exponent > 15) return `${mantissa}e${power}`;
   if (exponent < 0) return `0.${'0'.repeat(-exponent - 1)}${digits}`;
   const padded = digits.padEnd(exponent + 1, '0');
   return `${padded.slice(0, exponent + 1)}.${padded.slice(exponent + 1) || '0'}`;
