@@ -742,10 +742,10 @@ export class Double {
  * What dynamic data holds. A `number` that is a safe integer is an integer, any other a double; a
  * `bigint` is an integer of 64 bits, signed or unsigned.
  *
- * @typedef {null | boolean | number | bigint | string | Double | DynamicValue[]
- *   | { [key: string]: DynamicValue }} DynamicValue
+ * @typedef {null | boolean | number | bigint | string | Double | DynamicArray | DynamicObject} DynamicValue
  */
-/** @typedef {{ [key: string]: DynamicValue }} DynamicObject */
+/** @typedef {Array<any>} DynamicArray of `DynamicValue` */
+/** @typedef {{ [key: string]: any }} DynamicObject with a `DynamicValue` for each key */
 
 const ESCAPES = new Map([
   ['"', '"'],
