@@ -141,6 +141,7 @@ mod tests {
     use crate::keys::key::Key;
     use crate::keys::ring::DatedKey;
     use crate::random::on_test::without_randomness;
+    use serde_json::Value;
     use time::macros::datetime;
     use time::{Duration, OffsetDateTime};
 
@@ -322,5 +323,57 @@ mod tests {
         let make = |ring: &KeyRing| token(ring, Timestamp::from_time(NOW), &ours(), id());
         assert!(matches!(make(&later), Err(EncodeError::NoSealingKey)));
         assert!(matches!(without_randomness(|| make(&ring())), Err(EncodeError::Randomness)));
+    }
+
+    /// What `interop/javascript` made: every good one is accepted, every bad one is not.
+    #[test]
+    fn vectors() {
+        let file: Value =
+            serde_json::from_str(include_str!("../tests/vectors/v1/form-tokens.json")).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let key = |name: &Value| -> Key { text(&file["keys"][text(name)]).parse().unwrap() };
+        let time = |millis: &Value| {
+            let nanos = i128::from(millis.as_i64().unwrap()) * 1_000_000;
+            OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap()
+        };
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let ring_of = |spec: &Value| match &spec["schedule"] {
+            Value::Null => {
+                list(&spec["opens"]).iter().fold(KeyRing::new(key(&spec["seals"])), |ring, name| {
+                    ring.with_retired(key(name)).unwrap()
+                })
+            }
+            dates => KeyRing::schedule(list(dates).iter().map(|dated| {
+                let mut key = DatedKey::new(key(&dated["key"]), time(&dated["seal_from"]));
+                if !dated["open_until"].is_null() {
+                    key = key.with_open_until(time(&dated["open_until"]));
+                }
+                if dated["revoked"] == true { key.with_revoked() } else { key }
+            }))
+            .unwrap(),
+        };
+        let bound_of = |bound: &Value| match &bound["id"] {
+            Value::String(id) => Bound::Id(id.parse().unwrap()),
+            _ => {
+                // Their characters are their bytes.
+                let bytes = |value: &Value| -> Vec<u8> {
+                    text(value).chars().map(|c| u8::try_from(c).unwrap()).collect()
+                };
+                let values: Vec<Vec<u8>> = list(&bound["values"]).iter().map(bytes).collect();
+                Bound::cookies(values.iter().map(Vec::as_slice))
+            }
+        };
+        let context = context(&text(&file["app"]), &text(&file["cookie_name"]));
+        let now = Timestamp::from_time(time(&file["now"]));
+        let (good, bad) = (list(&file["good"]), list(&file["bad"]));
+        assert!(good.len() >= 8 && bad.len() >= 20);
+        for (vectors, expected) in [(good, true), (bad, false)] {
+            for vector in &vectors {
+                let spec = vector.get("server_keys").unwrap_or(&file["server_keys"]);
+                let (ring, bound) = (ring_of(spec), bound_of(&vector["bound"]));
+                let verdict = verify(&ring, now, &context, &text(&vector["token"]), [bound]);
+                assert_eq!(verdict, expected, "{}", vector["name"]);
+            }
+        }
     }
 }
