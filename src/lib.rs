@@ -102,7 +102,6 @@
 #[cfg(feature = "_adapter")]
 mod adapters;
 mod config;
-#[cfg_attr(not(test), expect(dead_code, reason = "no session offers tokens yet"))]
 mod csrf;
 #[cfg(feature = "dynamic")]
 mod dynamic;

@@ -4,3 +4,4 @@ pub(crate) mod decide;
 pub(crate) mod load;
 pub(crate) mod parts;
 pub(crate) mod save;
+pub(crate) mod token;

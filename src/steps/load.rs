@@ -3,6 +3,7 @@
 use crate::keys::id::NamedKey;
 use crate::rules::reason::{Reason, Refusal};
 use crate::session::Session;
+use crate::session::arrived::Arriving;
 use crate::session::meta::{Cookies, Loaded, Meta, Origin, Upgraded};
 use crate::steps::parts::Parts;
 use crate::telemetry;
@@ -30,13 +31,16 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
     {
         let ring = self.live.ring();
         let mut cookies = Cookies::None;
+        let mut arriving = Arriving::default();
         let mut recognised = 0;
         let mut found: Option<Box<Session<T>>> = None;
         let mut refused = Refused::default();
 
         // 1. Cookie headers → values of our name.
-        for value in self.finder.values(headers) {
+        let mut values = self.finder.values(headers);
+        for value in &mut values {
             cookies = cookies.and_one_more();
+            arriving.add(value);
             // 2. Value → the key that opens it; no cipher yet.
             let value = match self.codec.recognise(value, &ring, &self.live, now) {
                 Ok(value) => value,
@@ -65,17 +69,21 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             }
         }
 
+        values.for_each(|value| arriving.add(value));
+
         // 5. The one that was found, or a new one in place of what was refused.
         let origin = match (refused.overruling, found, refused.to_act_on) {
             (Some(reason), _, _) => Origin::Rejected(reason),
             (None, Some(mut session), _) => {
                 session.meta.cookies = cookies;
+                session.meta.arrived = arriving.finish();
                 return session;
             }
             (None, None, Some(refusal)) => Origin::Rejected(refusal.reason),
             (None, None, None) => Origin::New,
         };
-        let meta = Meta::fresh(now, self.policy, origin, cookies);
+        let mut meta = Meta::fresh(now, self.policy, origin, cookies);
+        meta.arrived = arriving.finish();
         Box::new(Session::from_parts(T::default(), meta))
     }
 

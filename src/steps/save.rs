@@ -85,6 +85,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             destroyed: meta.changes.destroyed,
             renewed: meta.changes.renewed,
             changed: meta.stamps_changed()
+                || meta.is_awaited_by_a_form()
                 || draft.as_ref().is_some_and(|draft| self.is_changed(meta, draft)),
             renewal_due: self.is_renewal_due(meta, now),
             late: now.seconds_since(meta.now) > LATE_AFTER_SECONDS,
@@ -123,6 +124,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         // 4. Whatever was said, no cache may hand it to somebody else.
         match saved {
             Saved::Written | Saved::Removed => caching::keep_private(headers),
+            _ if meta.token_shown.is_set() => caching::keep_private(headers),
             _ => caching::mark_read(headers, caching),
         }
         caching::vary_by_cookie(headers);
