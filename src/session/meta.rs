@@ -31,6 +31,15 @@ pub(crate) enum Cookies {
 }
 
 impl Cookies {
+    /// Returns the count if one of another library is there, too.
+    #[cfg(feature = "private-jar")]
+    pub(crate) fn at_least_one(self) -> Cookies {
+        match self {
+            Cookies::None => Cookies::One,
+            more => more,
+        }
+    }
+
     /// Returns the count after one more.
     pub(crate) fn and_one_more(self) -> Cookies {
         match self {
@@ -53,6 +62,11 @@ pub(crate) struct Meta {
     pub(crate) cookies: Cookies,
     /// The same cookies, for form tokens.
     pub(crate) arrived: Arrived,
+    /// The ids of sessions that the request brought in authentic cookies of another library.
+    #[cfg(feature = "private-jar")]
+    pub(crate) old_ids: Option<Arc<[Uuid]>>,
+    /// Whether it is one of those, and in no cookie of ours yet.
+    pub(crate) migrated: bool,
     /// Whether a form token was made.
     pub(crate) token_shown: TokenShown,
     /// What `save` compares with.
@@ -175,6 +189,9 @@ impl Meta {
             origin,
             cookies,
             arrived: Arrived::Nothing,
+            #[cfg(feature = "private-jar")]
+            old_ids: None,
+            migrated: false,
             token_shown: TokenShown::not_yet(),
             loaded: None,
             changes: Changes::default(),
@@ -191,6 +208,9 @@ impl Meta {
             origin: Origin::Restored,
             cookies: Cookies::One,
             arrived: Arrived::Nothing,
+            #[cfg(feature = "private-jar")]
+            old_ids: None,
+            migrated: false,
             token_shown: TokenShown::not_yet(),
             loaded: Some(loaded),
             changes: Changes::default(),
@@ -203,6 +223,8 @@ impl Meta {
         Meta {
             id: self.id.clone(),
             arrived: self.arrived.clone(),
+            #[cfg(feature = "private-jar")]
+            old_ids: self.old_ids.clone(),
             token_shown: self.token_shown.share(),
             loaded: self.loaded.as_mut().map(Loaded::share),
             ..*self
