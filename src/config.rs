@@ -1,4 +1,8 @@
 //! How is a `Sessions` configured, and which configurations are refused?
 
 pub(crate) mod builder;
+#[cfg(feature = "private-jar")]
+mod migrate;
+#[cfg(feature = "private-jar")]
+pub(crate) mod old_jar;
 pub(crate) mod validate;

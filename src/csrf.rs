@@ -45,12 +45,24 @@ impl Bound {
     /// Hashes the values of our name, in the order they came. No value has a semicolon in it, so
     /// two lists of values never hash the same.
     pub(crate) fn cookies<'h>(values: impl IntoIterator<Item = &'h [u8]>) -> Bound {
-        let mut hash = Sha256::new();
-        for value in values {
-            hash.update(value);
-            hash.update(b";");
-        }
-        Bound::Cookies(hash.finalize().into())
+        let mut hash = CookiesHash::default();
+        values.into_iter().for_each(|value| hash.add(value));
+        Bound::Cookies(hash.finish())
+    }
+}
+
+/// [`Bound::cookies`] for values that come one by one.
+#[derive(Default)]
+pub(crate) struct CookiesHash(Sha256);
+
+impl CookiesHash {
+    pub(crate) fn add(&mut self, value: &[u8]) {
+        self.0.update(value);
+        self.0.update(b";");
+    }
+
+    pub(crate) fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
     }
 }
 
@@ -206,7 +218,7 @@ mod tests {
         assert!(accepted(&ring(), &a, &[id()]) && accepted(&ring(), &b, &[id()]));
     }
 
-    /// Line 61: under another mask of the same MAC it is the same token.
+    /// Bad input 61, `csrf`: under another mask of the same MAC it is the same token.
     #[test]
     fn the_same_token_under_another_mask_is_accepted() {
         let mac = mac(&key(0).csrf_key(), &ours(), id());
@@ -215,7 +227,7 @@ mod tests {
         }
     }
 
-    /// Line 61: another session's, or one from before `renew`, which is another id.
+    /// Bad input 61, `csrf`: another session's, or one from before `renew`, which is another id.
     #[test]
     fn a_token_of_another_id_is_refused() {
         assert!(!accepted(&ring(), &made(&ring(), other_id()), &[id()]));
@@ -263,7 +275,7 @@ mod tests {
         }
     }
 
-    /// Line 61: a mask changed alone, and every other bit.
+    /// Bad input 61, `csrf`: a mask changed alone, and every other bit.
     #[test]
     fn every_changed_bit_is_refused() {
         let bytes = URL_SAFE_NO_PAD.decode_to_vec(made(&ring(), id())).unwrap();
@@ -293,7 +305,7 @@ mod tests {
         assert!(!accepted(&ring(), &"A".repeat(10_000_000), &[id()]), "before any work");
     }
 
-    /// Line 61, and what a rotation must not break: a form that was shown before it.
+    /// Bad input 61, `csrf`, and what a rotation must not break: a form that was shown before it.
     #[test]
     fn a_token_is_good_as_long_as_its_key_opens() {
         let minute = Duration::MINUTE;

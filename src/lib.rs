@@ -72,7 +72,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `tracing` | yes | a DEBUG event for each rejected cookie, an ERROR event for each session not saved |
-//! | `private-jar` | yes | `Key::from(&cookie::Key)`, for applications that have one |
+//! | `private-jar` | yes | `Key::from(&cookie::Key)`, and [`migrate_private_jar`](SessionsBuilder::migrate_private_jar), for applications that have such a key |
 //! | `metrics` | | counters by reason and by key id |
 //! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |
 //! | `axum` | | [`axum::Session`] as an extractor |
@@ -102,7 +102,6 @@
 #[cfg(feature = "_adapter")]
 mod adapters;
 mod config;
-#[cfg_attr(not(test), expect(dead_code, reason = "no session offers tokens yet"))]
 mod csrf;
 #[cfg(feature = "dynamic")]
 mod dynamic;
@@ -116,7 +115,6 @@ pub mod key_file;
 mod keys;
 mod live_state;
 #[cfg(feature = "private-jar")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the builder has no migration yet"))]
 mod migration;
 mod random;
 mod rules;

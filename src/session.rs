@@ -1,6 +1,8 @@
 //! What a handler holds: its data, the session's id and age, and what to do with it.
 
+pub(crate) mod arrived;
 pub(crate) mod meta;
+pub(crate) mod token_shown;
 
 use crate::rules::timeouts::{Policy, Timeouts};
 use crate::session::meta::{Cookies, Meta, Origin};

@@ -296,6 +296,78 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         self.parts.decode(value.as_bytes(), Timestamp::from_time(now)).map_err(DecodeError::new)
     }
 
+    /// Makes a token for a form (OWASP, "Cross-Site Request Forgery Prevention"): 92 letters, digits,
+    /// `-` and `_`, which need no escaping in HTML. The handler of the form gives it to
+    /// [`verify_csrf`](Sessions::verify_csrf) **before** it changes anything.
+    ///
+    /// A token is good as long as the session keeps its id: not after [`Session::renew`],
+    /// [`Session::reset`] or [`Session::rotate_id`], so ask for one after these. A rotation of keys
+    /// breaks no open form. Each token looks different, so that a compressed page tells nothing about
+    /// it (BREACH).
+    ///
+    /// Asking for one makes [`save`](Sessions::save) write a new visitor's session, because the token
+    /// needs its cookie, and mark the response `private, no-store`, whatever the handler said.
+    ///
+    /// ```
+    /// # use sealed_session::{Key, KeyRing, Sessions};
+    /// # use http::{HeaderMap, header::{COOKIE, SET_COOKIE}};
+    /// # let sessions: Sessions<Option<String>> =
+    /// #     Sessions::builder("shop", KeyRing::new(Key::generate())).build()?;
+    /// // GET: show the form.
+    /// # let mut response = HeaderMap::new();
+    /// let session = sessions.load(&HeaderMap::new());
+    /// let token = sessions.csrf_token(&session)?;
+    /// let form = format!("<form method=post><input type=hidden name=csrf value={token}>");
+    /// sessions.save(session, &mut response)?;
+    ///
+    /// // POST: the browser sends the cookie, and the form its token.
+    /// # let mut request = HeaderMap::new();
+    /// # request.insert(COOKIE, response[SET_COOKIE].to_str()?.split(';').next().unwrap().parse()?);
+    /// let mut session = sessions.load(&request);
+    /// assert!(sessions.verify_csrf(&session, &token));
+    /// session.renew(); // a sign-in
+    /// assert!(!sessions.verify_csrf(&session, &token));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::NoSealingKey`] if no key seals at this time; [`EncodeError::Randomness`] if the
+    /// operating system gives no random bytes.
+    pub fn csrf_token(&self, session: &Session<T>) -> Result<String, EncodeError> {
+        self.parts.csrf_token(&session.meta, Timestamp::now())
+    }
+
+    /// [`csrf_token`](Sessions::csrf_token) with the time as an argument.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`csrf_token`](Sessions::csrf_token).
+    pub fn csrf_token_at(
+        &self,
+        session: &Session<T>,
+        now: OffsetDateTime,
+    ) -> Result<String, EncodeError> {
+        self.parts.csrf_token(&session.meta, Timestamp::from_time(now))
+    }
+
+    /// Returns whether [`csrf_token`](Sessions::csrf_token) made this token for this session, on any
+    /// server with the same keys. If it is `false`, change nothing, answer 403 and offer the form
+    /// again: the visitor may have signed in or out in another tab.
+    ///
+    /// A form that was shown by a server which could not read the visitor's cookie and kept it (a
+    /// newer schema's, for example) is accepted, too, as long as the browser sends that same cookie.
+    #[must_use = "a form without a good token must change nothing"]
+    pub fn verify_csrf(&self, session: &Session<T>, token: &str) -> bool {
+        self.parts.verify_csrf(&session.meta, token, Timestamp::now())
+    }
+
+    /// [`verify_csrf`](Sessions::verify_csrf) with the time as an argument.
+    #[must_use = "a form without a good token must change nothing"]
+    pub fn verify_csrf_at(&self, session: &Session<T>, token: &str, now: OffsetDateTime) -> bool {
+        self.parts.verify_csrf(&session.meta, token, Timestamp::from_time(now))
+    }
+
     /// Swaps the keys while serving: for all clones, from the next cookie on, without a lock.
     pub fn set_key_ring(&self, ring: KeyRing) {
         self.parts.live.set_ring(ring);
@@ -340,6 +412,16 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
 
 #[cfg(feature = "_adapter")]
 impl<T> Sessions<T> {
+    /// [`csrf_token`](Sessions::csrf_token) for adapters.
+    pub(crate) fn token_of(&self, meta: &Meta) -> Result<String, EncodeError> {
+        self.parts.csrf_token(meta, Timestamp::now())
+    }
+
+    /// [`verify_csrf`](Sessions::verify_csrf) for adapters.
+    pub(crate) fn has_made(&self, token: &str, meta: &Meta) -> bool {
+        self.parts.verify_csrf(meta, token, Timestamp::now())
+    }
+
     pub(crate) fn shared_cookie_name(&self) -> &Arc<str> {
         self.parts.codec.name()
     }

@@ -2,6 +2,9 @@
 
 pub(crate) mod decide;
 pub(crate) mod load;
+#[cfg(feature = "private-jar")]
+pub(crate) mod migrate;
 pub(crate) mod parts;
 pub(crate) mod response;
 pub(crate) mod save;
+pub(crate) mod token;

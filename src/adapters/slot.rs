@@ -40,6 +40,25 @@ impl<T> Session<T> {
     }
 }
 
+impl<T> Session<T> {
+    /// Makes a token for a form; see [`Sessions::csrf_token`]. If this request renews or resets the
+    /// session, ask after that.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sessions::csrf_token`].
+    pub fn csrf_token(&self) -> Result<String, EncodeError> {
+        self.slot.sessions.token_of(&self.meta)
+    }
+
+    /// Returns whether a form's token was made for this session; see [`Sessions::verify_csrf`]. If it
+    /// is `false`, change nothing and answer 403.
+    #[must_use = "a form without a good token must change nothing"]
+    pub fn verify_csrf(&self, token: &str) -> bool {
+        self.slot.sessions.has_made(token, &self.meta)
+    }
+}
+
 /// Where one request's session is, kept by the middleware, by the request (which carries it to the
 /// handlers) and by all who have taken the session from it.
 pub(crate) struct SessionSlot<T> {
@@ -134,25 +153,27 @@ impl<T: Serialize + DeserializeOwned + Default> SessionSlot<T> {
     ) -> Result<SessionView<T>, SessionRejection> {
         self.check_nesting()?;
         let mut state = self.state();
-        match &mut state.holder {
+        let view = |data, meta| SessionView::new(data, meta, self.sessions.clone());
+        let going_out = match &mut state.holder {
             Holder::Closed => return Err(SessionRejection::closed::<T>()),
             Holder::Returned(session) if session.meta.is_ended() => {
-                return Ok(SessionView::new(T::default(), session.meta.of_new_visitor()));
+                return Ok(view(T::default(), session.meta.of_new_visitor()));
             }
-            _ => {}
-        }
+            Holder::Returned(session) if session.meta.has_new_id() => Some(session.meta.share()),
+            _ => None,
+        };
         if let Some(arrived) = &mut state.arrived {
-            let meta = arrived.share();
+            let mut meta = arrived.share();
             return Ok(match self.sessions.read_again(&meta) {
-                Some(data) => SessionView::new(data, meta),
-                None => SessionView::new(T::default(), meta.of_new_visitor()),
+                Some(data) => view(data, meta).with_tokens_of(going_out),
+                None => view(T::default(), meta.of_new_visitor()),
             });
         }
         // Should the application's hooks panic, this is how it stays.
         let before = mem::replace(&mut state.holder, Holder::Discarded);
         let (data, meta) = self.session_as_it_arrived(&mut state, cookie_headers).into_parts();
         state.holder = before;
-        Ok(SessionView::new(data, meta))
+        Ok(view(data, meta))
     }
 
     /// Loads the session, or makes it once more of what was loaded before.
@@ -181,10 +202,15 @@ impl<T: Serialize + DeserializeOwned + Default> SessionSlot<T> {
                 Some(Closing::Viewed(&self.sessions, Box::new(arrived)))
             }
             (Holder::Returned(session), _) => Some(Closing::Returned(&self.sessions, session)),
-            (Holder::InUse, _) => Some(Closing::InUse),
-            (Holder::Discarded, _) => Some(Closing::Discarded),
+            (Holder::InUse, arrived) => Some(Closing::InUse(shows_token(arrived))),
+            (Holder::Discarded, arrived) => Some(Closing::Discarded(shows_token(arrived))),
         }
     }
+}
+
+/// Whether a token was made for a session that will not be saved.
+fn shows_token(arrived: Option<Meta>) -> bool {
+    arrived.is_some_and(|meta| meta.token_shown.is_set())
 }
 
 /// What is left to do for a response that depended on the session.
@@ -192,8 +218,10 @@ pub(crate) enum Closing<'s, T> {
     Returned(&'s Sessions<T>, Box<session::Session<T>>),
     /// Only views were taken.
     Viewed(&'s Sessions<T>, Box<Meta>),
-    InUse,
-    Discarded,
+    /// With whether a form token was made.
+    InUse(bool),
+    /// The same.
+    Discarded(bool),
 }
 
 impl<T: Serialize + DeserializeOwned + Default> Closing<'_, T> {
@@ -207,13 +235,13 @@ impl<T: Serialize + DeserializeOwned + Default> Closing<'_, T> {
             Closing::Viewed(sessions, meta) => {
                 sessions.save_viewed(&meta, headers, Timestamp::now())
             }
-            Closing::InUse => {
+            Closing::InUse(token_shown) => {
                 telemetry::still_in_use(type_name::<T>());
-                caching::mark_unsaved(headers);
+                caching::mark_unsaved(headers, token_shown);
                 return Ok(None);
             }
-            Closing::Discarded => {
-                caching::mark_unsaved(headers);
+            Closing::Discarded(token_shown) => {
+                caching::mark_unsaved(headers, token_shown);
                 return Ok(None);
             }
         };

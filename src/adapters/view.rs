@@ -1,6 +1,8 @@
 //! The session of a request, read-only.
 
+use crate::error::EncodeError;
 use crate::session::meta::{Meta, Origin};
+use crate::sessions::Sessions;
 use std::fmt;
 use std::ops::Deref;
 use time::{Duration, OffsetDateTime};
@@ -20,11 +22,19 @@ use uuid::Uuid;
 pub struct SessionView<T> {
     data: T,
     meta: Meta,
+    /// Whose tokens it makes, if a handler has given the session another id meanwhile.
+    going_out: Option<Box<Meta>>,
+    sessions: Sessions<T>,
 }
 
 impl<T> SessionView<T> {
-    pub(crate) fn new(data: T, meta: Meta) -> SessionView<T> {
-        SessionView { data, meta }
+    pub(crate) fn new(data: T, meta: Meta, sessions: Sessions<T>) -> SessionView<T> {
+        SessionView { data, meta, going_out: None, sessions }
+    }
+
+    /// Makes the tokens of the session that the response is going to write, if that is another one.
+    pub(crate) fn with_tokens_of(self, going_out: Option<Meta>) -> SessionView<T> {
+        SessionView { going_out: going_out.map(Box::new), ..self }
     }
 
     /// Returns itself, if it came from a cookie that was accepted.
@@ -62,6 +72,24 @@ impl<T> SessionView<T> {
     /// accepted.
     pub fn origin(&self) -> Origin {
         self.meta.origin
+    }
+
+    /// Makes a token for a form; see [`Sessions::csrf_token`]. A view that was taken after a handler
+    /// has renewed the session and given it back makes tokens for the new id, so that a page's layout
+    /// may ask it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sessions::csrf_token`].
+    pub fn csrf_token(&self) -> Result<String, EncodeError> {
+        self.sessions.token_of(self.going_out.as_deref().unwrap_or(&self.meta))
+    }
+
+    /// Returns whether a form's token was made for the session as the request brought it; see
+    /// [`Sessions::verify_csrf`].
+    #[must_use = "a form without a good token must change nothing"]
+    pub fn verify_csrf(&self, token: &str) -> bool {
+        self.sessions.has_made(token, &self.meta)
     }
 
     /// Returns the session's own (idle, absolute) timeouts, if it has them.

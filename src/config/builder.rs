@@ -1,5 +1,7 @@
 //! How is a `Sessions<T>` configured?
 
+#[cfg(feature = "private-jar")]
+use crate::config::old_jar::{self, OldJarSettings};
 use crate::config::validate;
 use crate::error::ConfigError;
 use crate::headers::cookie::CookieFinder;
@@ -60,6 +62,8 @@ pub struct SessionsBuilder<T> {
     upgrades: Vec<(u32, Upgrade<T>)>,
     seal_as: Option<Box<SealAs<T>>>,
     revoked: Option<Revoked<T>>,
+    #[cfg(feature = "private-jar")]
+    pub(super) old_jars: Vec<OldJarSettings<T>>,
 }
 
 impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
@@ -88,6 +92,8 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
             upgrades: Vec::new(),
             seal_as: None,
             revoked: None,
+            #[cfg(feature = "private-jar")]
+            old_jars: Vec::new(),
         }
     }
 
@@ -318,6 +324,8 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
             self.longest_timeouts,
             self.renew_after,
         )?;
+        #[cfg(feature = "private-jar")]
+        let old_jar = old_jar::check(self.old_jars, &self.cookie, &policy)?;
         validate::persistence(self.persistence, self.longest_timeouts)?;
         validate::padding(self.padding)?;
         let schema = Schema {
@@ -336,6 +344,8 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
             schema,
             policy,
             revoked: self.revoked,
+            #[cfg(feature = "private-jar")]
+            old_jar,
             default_data,
             default_current_data,
         }))

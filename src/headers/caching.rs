@@ -152,10 +152,13 @@ pub(crate) fn mark_read(headers: &mut HeaderMap, caching: Caching) {
 }
 
 /// Marks a response whose session cannot be saved, because its holder never gave it back: like one
-/// that was read, for what it says may be that session's.
+/// that was read, for what it says may be that session's, or that of one with a form token.
 #[cfg(feature = "_adapter")]
-pub(crate) fn mark_unsaved(headers: &mut HeaderMap) {
-    mark_read(headers, caching(headers));
+pub(crate) fn mark_unsaved(headers: &mut HeaderMap, token_shown: bool) {
+    match token_shown {
+        true => keep_private(headers),
+        false => mark_read(headers, caching(headers)),
+    }
     vary_by_cookie(headers);
 }
 

@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(state, serde_json::json!({ "user": "\"Zoë; +/=%\"", "views": "7" }));
     }
 
-    /// Line 62: spelled with `%41`.
+    /// Bad input 62, `migration/private_jar`: spelled with `%41`.
     #[test]
     fn the_fingerprint_is_the_same_however_the_value_is_spelled() {
         let value = sealed("user", "ann");

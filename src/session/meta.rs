@@ -1,8 +1,10 @@
 //! All of a session but its data: where it came from, its times, what was asked of it.
 
 use crate::random::{self, NoRandomness};
-use crate::rules::reason::Reason;
+use crate::rules::reason::{Reason, Treatment};
 use crate::rules::timeouts::{Clocks, Policy, Timeouts};
+use crate::session::arrived::Arrived;
+use crate::session::token_shown::TokenShown;
 use crate::timestamp::Timestamp;
 use crate::wire::plaintext::{self, Plaintext, Stamps};
 use std::sync::{Arc, OnceLock};
@@ -29,6 +31,15 @@ pub(crate) enum Cookies {
 }
 
 impl Cookies {
+    /// Returns the count if one of another library is there, too.
+    #[cfg(feature = "private-jar")]
+    pub(crate) fn at_least_one(self) -> Cookies {
+        match self {
+            Cookies::None => Cookies::One,
+            more => more,
+        }
+    }
+
     /// Returns the count after one more.
     pub(crate) fn and_one_more(self) -> Cookies {
         match self {
@@ -49,6 +60,15 @@ pub(crate) struct Meta {
     pub(crate) origin: Origin,
     /// How many cookies of our name the request had.
     pub(crate) cookies: Cookies,
+    /// The same cookies, for form tokens.
+    pub(crate) arrived: Arrived,
+    /// The ids of sessions that the request brought in authentic cookies of another library.
+    #[cfg(feature = "private-jar")]
+    pub(crate) old_ids: Option<Arc<[Uuid]>>,
+    /// Whether it is one of those, and in no cookie of ours yet.
+    pub(crate) migrated: bool,
+    /// Whether a form token was made.
+    pub(crate) token_shown: TokenShown,
     /// What `save` compares with.
     pub(crate) loaded: Option<Loaded>,
     pub(crate) changes: Changes,
@@ -168,6 +188,11 @@ impl Meta {
             policy,
             origin,
             cookies,
+            arrived: Arrived::Nothing,
+            #[cfg(feature = "private-jar")]
+            old_ids: None,
+            migrated: false,
+            token_shown: TokenShown::not_yet(),
             loaded: None,
             changes: Changes::default(),
         }
@@ -182,6 +207,11 @@ impl Meta {
             policy,
             origin: Origin::Restored,
             cookies: Cookies::One,
+            arrived: Arrived::Nothing,
+            #[cfg(feature = "private-jar")]
+            old_ids: None,
+            migrated: false,
+            token_shown: TokenShown::not_yet(),
             loaded: Some(loaded),
             changes: Changes::default(),
         }
@@ -190,7 +220,15 @@ impl Meta {
     /// Returns another one that shares what is large, and the id even if it is still to be drawn.
     #[cfg(feature = "_adapter")]
     pub(crate) fn share(&mut self) -> Meta {
-        Meta { id: self.id.clone(), loaded: self.loaded.as_mut().map(Loaded::share), ..*self }
+        Meta {
+            id: self.id.clone(),
+            arrived: self.arrived.clone(),
+            #[cfg(feature = "private-jar")]
+            old_ids: self.old_ids.clone(),
+            token_shown: self.token_shown.share(),
+            loaded: self.loaded.as_mut().map(Loaded::share),
+            ..*self
+        }
     }
 
     /// Returns the deadlines (idle, absolute) as they were when the session was loaded.
@@ -213,8 +251,11 @@ impl Meta {
     /// Returns one for a new visitor, in place of a session that was ended in this request. If the
     /// session goes on under a new id, that is the visitor's.
     #[cfg(feature = "_adapter")]
-    pub(crate) fn of_new_visitor(&self) -> Meta {
-        let fresh = Meta::fresh(self.now, self.policy, Origin::New, Cookies::None);
+    pub(crate) fn of_new_visitor(&mut self) -> Meta {
+        let fresh = Meta {
+            token_shown: self.token_shown.share(),
+            ..Meta::fresh(self.now, self.policy, Origin::New, Cookies::None)
+        };
         match self.changes.destroyed {
             true => fresh,
             false => Meta { id: self.id.clone(), ..fresh },
@@ -253,6 +294,23 @@ impl Meta {
             // Fails only where it is this very id already.
             let _ = cell.set(id);
         }
+    }
+
+    /// Returns whether this request has given it another id than it came with.
+    pub(crate) fn has_new_id(&self) -> bool {
+        self.changes.renewed || self.changes.rotated
+    }
+
+    /// Returns whether the browser's cookie is one that another server can still use, so that this
+    /// session is not written in its place.
+    pub(crate) fn is_kept_out(&self) -> bool {
+        let is_kept = |reason: Reason| reason.treatment() == Treatment::Keep;
+        !self.changes.renewed && matches!(self.origin, Origin::Rejected(reason) if is_kept(reason))
+    }
+
+    /// Returns whether a form token was made for an id that is in no cookie yet.
+    pub(crate) fn is_awaited_by_a_form(&self) -> bool {
+        self.token_shown.is_set() && self.loaded.is_none() && !self.is_kept_out()
     }
 
     /// Returns the schema it came in.

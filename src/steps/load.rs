@@ -1,8 +1,11 @@
 //! From the `Cookie` headers to the session of a visitor.
 
 use crate::keys::id::NamedKey;
+#[cfg(feature = "private-jar")]
+use crate::rules::reason::Treatment;
 use crate::rules::reason::{Reason, Refusal};
 use crate::session::Session;
+use crate::session::arrived::Arriving;
 use crate::session::meta::{Cookies, Loaded, Meta, Origin, Upgraded};
 use crate::steps::parts::Parts;
 use crate::telemetry;
@@ -30,13 +33,24 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
     {
         let ring = self.live.ring();
         let mut cookies = Cookies::None;
+        let mut arriving = Arriving::default();
         let mut recognised = 0;
         let mut found: Option<Box<Session<T>>> = None;
         let mut refused = Refused::default();
 
         // 1. Cookie headers → values of our name.
-        for value in self.finder.values(headers) {
+        #[cfg(feature = "private-jar")]
+        let mut read: Vec<&[u8]> = Vec::new();
+        #[cfg(feature = "private-jar")]
+        let headers = headers.inspect(|header| {
+            if self.old_jar.is_some() {
+                read.push(header);
+            }
+        });
+        let mut values = self.finder.values(headers);
+        for value in &mut values {
             cookies = cookies.and_one_more();
+            arriving.add(value);
             // 2. Value → the key that opens it; no cipher yet.
             let value = match self.codec.recognise(value, &ring, &self.live, now) {
                 Ok(value) => value,
@@ -65,17 +79,45 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             }
         }
 
-        // 5. The one that was found, or a new one in place of what was refused.
+        values.for_each(|value| arriving.add(value));
+
+        // 5. What another library has sealed.
+        #[cfg(feature = "private-jar")]
+        let old = self.old_cookies(&read, now);
+        #[cfg(feature = "private-jar")]
+        if found.is_none() && refused.leave_room_for_old_ones() {
+            match self.migrate(&old, now) {
+                Ok(migrated) => found = migrated,
+                Err(refusal) => refused.add(&Rejection { refusal, key: None, opened: None }),
+            }
+        }
+
+        // 6. The one that was found, or a new one in place of what was refused.
+        #[cfg(feature = "private-jar")]
+        let (cookies, old_ids) = match old.ids.is_empty() {
+            true => (cookies, None),
+            false => (cookies.at_least_one(), Some(old.ids.into())),
+        };
         let origin = match (refused.overruling, found, refused.to_act_on) {
             (Some(reason), _, _) => Origin::Rejected(reason),
             (None, Some(mut session), _) => {
                 session.meta.cookies = cookies;
+                session.meta.arrived = arriving.finish();
+                #[cfg(feature = "private-jar")]
+                {
+                    session.meta.old_ids = old_ids;
+                }
                 return session;
             }
             (None, None, Some(refusal)) => Origin::Rejected(refusal.reason),
             (None, None, None) => Origin::New,
         };
-        let meta = Meta::fresh(now, self.policy, origin, cookies);
+        let mut meta = Meta::fresh(now, self.policy, origin, cookies);
+        meta.arrived = arriving.finish();
+        #[cfg(feature = "private-jar")]
+        {
+            meta.old_ids = old_ids;
+        }
         Box::new(Session::from_parts(T::default(), meta))
     }
 
@@ -115,7 +157,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
     }
 
     /// Returns what an upgrade has made, as bytes, if one was needed.
-    fn upgraded(&self, data: &T, schema: u32) -> Option<Upgraded> {
+    pub(crate) fn upgraded(&self, data: &T, schema: u32) -> Option<Upgraded> {
         if schema == self.schema.version {
             return None;
         }
@@ -149,6 +191,15 @@ impl Refused {
         self.tell(refusal.reason, rejection.key);
         let before = self.to_act_on;
         self.to_act_on = Some(before.map_or(refusal, |other| other.reason_to_act_on(refusal)));
+    }
+
+    /// Whether a cookie of another library may count: not beside an authentic one of ours, nor beside
+    /// one that another server can still use.
+    #[cfg(feature = "private-jar")]
+    fn leave_room_for_old_ones(&self) -> bool {
+        const CIPHER: u8 = 6;
+        let leaves_room = |r: Refusal| r.row <= CIPHER && r.reason.treatment() != Treatment::Keep;
+        self.overruling.is_none() && self.to_act_on.is_none_or(leaves_room)
     }
 
     fn overrule(&mut self, reason: Reason) {

@@ -3,6 +3,8 @@
 use crate::headers::cookie::CookieFinder;
 use crate::headers::set_cookie::CookieWriter;
 use crate::live_state::LiveState;
+#[cfg(feature = "private-jar")]
+use crate::migration::old_jar::OldJar;
 use crate::rules::timeouts::Policy;
 use crate::session::Session;
 use crate::wire::codec::Codec;
@@ -24,6 +26,9 @@ pub(crate) struct Parts<T> {
     pub(crate) writer: CookieWriter,
     /// The application's own check.
     pub(crate) revoked: Option<Revoked<T>>,
+    /// What visitors may still bring from another library.
+    #[cfg(feature = "private-jar")]
+    pub(crate) old_jar: Option<OldJar<T>>,
     /// What an unchanged new session would be written as.
     pub(crate) default_data: Vec<u8>,
     /// The same in today's schema, which is another one while there is a `seal_as`.

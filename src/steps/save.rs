@@ -85,6 +85,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             destroyed: meta.changes.destroyed,
             renewed: meta.changes.renewed,
             changed: meta.stamps_changed()
+                || meta.is_awaited_by_a_form()
                 || draft.as_ref().is_some_and(|draft| self.is_changed(meta, draft)),
             renewal_due: self.is_renewal_due(meta, now),
             late: now.seconds_since(meta.now) > LATE_AFTER_SECONDS,
@@ -122,7 +123,12 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
 
         // 4. Whatever was said, no cache may hand it to somebody else.
         match saved {
-            Saved::Written | Saved::Removed => caching::keep_private(headers),
+            Saved::Written | Saved::Removed => {
+                #[cfg(feature = "private-jar")]
+                self.remove_old_cookies(meta, headers);
+                caching::keep_private(headers);
+            }
+            _ if meta.token_shown.is_set() => caching::keep_private(headers),
             _ => caching::mark_read(headers, caching),
         }
         caching::vary_by_cookie(headers);
@@ -186,6 +192,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
     fn is_renewal_due(&self, meta: &Meta, now: Timestamp) -> bool {
         let is_of_another_schema = |schema| self.schema.sealed_as(Some(schema)) != schema;
         meta.loaded_schema().is_some_and(is_of_another_schema)
+            || meta.migrated
             || meta.origin == Origin::Restored && meta.clocks.renewal_due(&self.policy, now)
     }
 

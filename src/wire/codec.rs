@@ -76,6 +76,11 @@ impl Codec {
         &self.name
     }
 
+    /// Returns application and name as form tokens are bound to them.
+    pub(crate) fn context(&self) -> &[u8] {
+        self.binding.context()
+    }
+
     /// Opens a value, or returns the first check that it failed.
     pub(crate) fn open(
         &self,

@@ -41,6 +41,12 @@ impl Binding {
         }
         Binding { template }
     }
+
+    /// Returns application and name alone, each with its length in front: what form tokens are bound
+    /// to.
+    pub(crate) fn context(&self) -> &[u8] {
+        &self.template[KEY_ID.end..]
+    }
 }
 
 /// An envelope as it travels, behind its associated data: one buffer and one allocation serve both.

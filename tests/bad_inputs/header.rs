@@ -32,6 +32,8 @@ fn assert_hit(headers: &HeaderMap) {
 /// The most memory that loading takes at one time.
 fn memory(headers: &HeaderMap) -> u64 {
     let sessions = sessions::<Visit>();
+    // What is set up once in a process does not count.
+    drop(sessions.load_at(headers, NOW));
     allocation_counter::measure(|| drop(sessions.load_at(headers, NOW))).bytes_max
 }
 
@@ -81,11 +83,12 @@ fn ten_thousand_neighbours_take_no_memory() {
     assert_eq!(memory(&with_neighbours(10_000)), memory(&with_neighbours(1)));
 }
 
-/// Bad input 2, `wire/envelope`: each is refused before the next is looked at.
+/// Bad input 2, `wire/envelope` and `session/arrived`: each is refused before the next is looked at, and
+/// of several only a hash is kept.
 #[test]
 fn ten_thousand_cookies_of_our_name_take_no_more_memory_than_one() {
     let with_junk = |count| request([format!("{}; ", pair("AAAA")).repeat(count)]);
-    assert_eq!(memory(&with_junk(10_000)), memory(&with_junk(1)));
+    assert!(memory(&with_junk(10_000)) <= memory(&with_junk(1)));
 }
 
 /// Bad input 3, `headers/cookie`.
