@@ -134,7 +134,7 @@ pub(crate) const ROUND_TRIP_CAUSES: &str = "postcard is not self-describing, so 
     `serde_json::Value`, lists of empty elements and nesting deeper than 128";
 
 /// A configuration that [`build`](crate::SessionsBuilder::build) refuses. The message names the
-/// setting and the mend.
+/// setting and the fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{setting}`: {problem}")]
 pub struct ConfigError {

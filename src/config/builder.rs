@@ -100,6 +100,9 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     }
 
     /// The `Path` attribute; `/` by default. It is no protection between applications on one host.
+    ///
+    /// Changing this for a cookie that browsers already hold leaves the old one beside the new one,
+    /// where sign-out and sign-in fail for days: change `cookie_name` with it (`docs/operations.md`).
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.cookie.path = path.into();
         self
@@ -108,6 +111,9 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     /// The `Domain` attribute; none by default, so that the cookie stays on this host. With it the
     /// cookie goes to all subdomains, and any of them can plant one: give the cookie a name without
     /// `__Host-` then.
+    ///
+    /// Changing this for a cookie that browsers already hold leaves the old one beside the new one,
+    /// where sign-out and sign-in fail for days: change `cookie_name` with it (`docs/operations.md`).
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.cookie.domain = Some(domain.into());
         self
@@ -135,6 +141,9 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
 
     /// The `Partitioned` attribute (CHIPS), for applications embedded in other sites; off by
     /// default.
+    ///
+    /// Changing this for a cookie that browsers already hold leaves the old one beside the new one,
+    /// where sign-out and sign-in fail for days: change `cookie_name` with it (`docs/operations.md`).
     pub fn partitioned(mut self, partitioned: bool) -> Self {
         self.cookie.partitioned = partitioned;
         self
@@ -296,7 +305,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], naming the setting and the mend: an empty `app`; a name, path or domain
+    /// [`ConfigError`], naming the setting and the fix: an empty `app`; a name, path or domain
     /// with characters that do not belong there; a prefixed name without what the prefix demands
     /// (RFC 6265bis §4.1.3); `SameSite=None` or `Partitioned` without `Secure`; a timeout that is
     /// not whole seconds, not positive or too long; a padding outside 1 to 256; an upgrade from

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 
 /// The ring in use, and what one more look at the key file makes of it. It has no file, thread or
-/// clock of its own: [`KeyFile::watch`](crate::KeyFile::watch) brings those, and whoever gets the
+/// clock of its own: [`KeyFile::watch`](crate::KeyFile::watch) brings those, and anyone who gets the
 /// content from somewhere else (a secret manager) can call [`poll`](Reloader::poll) with it.
 ///
 /// ```

@@ -67,7 +67,7 @@ impl KeySchedule {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`] with the line and the mend: text that is no TOML or was cut short, a field
+    /// [`KeyFileError`] with the line and the fix: text that is no TOML or was cut short, a field
     /// that is missing, unknown or of another type, a key that [`Key`] refuses, two keys of one id
     /// or one `seal_from`, and dates that [`KeyRing::schedule`] refuses.
     pub fn parse(content: &[u8]) -> Result<KeySchedule, KeyFileError> {
@@ -336,7 +336,7 @@ impl Parser<'_> {
         revoked.ok_or_else(|| self.at(&value.span(), "`revoked` is not `true` or `false`"))
     }
 
-    /// The name is repeated only where it looks like a mistyped word and not like a secret.
+    /// The name is repeated only if it looks like a mistyped word and not like a secret.
     fn unknown(
         &self,
         name: &Spanned<toml::de::DeString<'_>>,

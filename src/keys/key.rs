@@ -145,7 +145,7 @@ fn checksum(secret: &[u8; SECRET_LEN]) -> [u8; CHECKSUM_LEN] {
     [digest[0], digest[1], digest[2], digest[3]]
 }
 
-/// Reads the text form. The text is taken as it is: trim it first where it comes from a file.
+/// Reads the text form. The text is taken as it is: trim it first if it comes from a file.
 impl FromStr for Key {
     type Err = KeyError;
 

@@ -269,7 +269,7 @@ impl KeyRing {
         Ok(KeyRing { keys, newest_first, reject_created_before: None })
     }
 
-    /// The ring with a time before which no session may have been created. Whoever gets the ring
+    /// The ring with a time before which no session may have been created. Anyone who gets the ring
     /// gets the time with it, so that nobody can use a key file and forget what it ended.
     #[cfg(feature = "key-file")]
     pub(crate) fn rejecting_before(self, time: Option<OffsetDateTime>) -> KeyRing {
@@ -345,7 +345,7 @@ impl KeyRing {
 /// What is wrong with the dates of a schedule.
 #[derive(Debug)]
 pub(crate) struct ScheduleFault {
-    /// The key whose dates are to be mended, if it is about one.
+    /// The key whose dates must be fixed, if it is about one.
     #[cfg_attr(not(feature = "key-file"), expect(dead_code))]
     pub(crate) key: Option<KeyId>,
     pub(crate) problem: String,
