@@ -27,7 +27,7 @@ impl DecodeError {
         DecodeError { reason }
     }
 
-    /// Which check the value failed.
+    /// Returns which check the value failed.
     pub fn reason(&self) -> Reason {
         self.reason
     }
@@ -147,7 +147,7 @@ impl ConfigError {
         ConfigError { setting, problem: problem.into() }
     }
 
-    /// The builder's method whose argument was refused.
+    /// Returns the builder's method whose argument was refused.
     pub fn setting(&self) -> &'static str {
         self.setting
     }

@@ -57,7 +57,7 @@ pub struct SessionLayer<T> {
 }
 
 impl<T> SessionLayer<T> {
-    /// A layer over these sessions.
+    /// Makes a layer over these sessions.
     pub fn new(sessions: Sessions<T>) -> SessionLayer<T> {
         SessionLayer { sessions }
     }

@@ -83,9 +83,9 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether the ring may be older than `limit`, because the file was not read or could not be
-    /// used for that long. A server for which this is true cannot know the keys that others are
-    /// going to seal with: let it get no requests, and count `limit` into the time until every
+    /// Returns whether the ring may be older than `limit`, because the file was not read or could
+    /// not be used for that long. A server for which this is true cannot know the keys that others
+    /// are going to seal with: let it get no requests, and count `limit` into the time until every
     /// server has read a new file.
     ///
     /// ```

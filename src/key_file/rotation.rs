@@ -239,7 +239,7 @@ impl Fleet {
 }
 
 impl Rotation {
-    /// The two lengths that every change of the keys needs.
+    /// Returns the two lengths that every change of the keys needs.
     pub fn fleet(&self) -> Fleet {
         Fleet { propagation: self.propagation, skew: self.skew }
     }

@@ -97,7 +97,7 @@ impl KeySchedule {
         Sha256::digest(self.to_text().as_bytes()).into()
     }
 
-    /// The text of the file, with the secrets in it. It is zeroized on drop.
+    /// Returns the text of the file, with the secrets in it. It is zeroized on drop.
     pub fn to_text(&self) -> Zeroizing<String> {
         // Large enough never to be moved, which would leave a copy behind.
         let mut text = Zeroizing::new(String::with_capacity(256 * (self.keys.len() + 2)));
@@ -125,7 +125,8 @@ impl KeySchedule {
         write!(text, "\n{LAST_LINE}\n")
     }
 
-    /// Which list of keys this is: every change raises it, and no server goes back to a lower one.
+    /// Returns which list of keys this is: every change raises it, and no server goes back to a
+    /// lower one.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -135,7 +136,7 @@ impl KeySchedule {
         self.reject_created_before
     }
 
-    /// The keys, the oldest `seal_from` first.
+    /// Returns the keys, the oldest `seal_from` first.
     pub fn keys(&self) -> &[DatedKey] {
         &self.keys
     }
