@@ -133,7 +133,7 @@ impl Dynamic {
         self.values.remove(key).is_some()
     }
 
-    /// Whether `key` has a value.
+    /// Returns whether `key` has a value.
     pub fn contains_key(&self, key: &str) -> bool {
         self.values.contains_key(key)
     }
@@ -143,22 +143,22 @@ impl Dynamic {
         self.values.clear();
     }
 
-    /// How many values there are.
+    /// Returns how many values there are.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether there is no value.
+    /// Returns whether there is no value.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// The keys, sorted by their bytes.
+    /// Returns the keys, sorted by their bytes.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
         self.values.keys().map(String::as_str)
     }
 
-    /// The keys and values, sorted by the keys' bytes.
+    /// Returns the keys and values, sorted by the keys' bytes.
     ///
     /// ```
     /// use sealed_session::Dynamic;

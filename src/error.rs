@@ -27,7 +27,7 @@ impl DecodeError {
         DecodeError { reason }
     }
 
-    /// Which check the value failed.
+    /// Returns which check the value failed.
     pub fn reason(&self) -> Reason {
         self.reason
     }
@@ -134,7 +134,7 @@ pub(crate) const ROUND_TRIP_CAUSES: &str = "postcard is not self-describing, so 
     `serde_json::Value`, lists of empty elements and nesting deeper than 128";
 
 /// A configuration that [`build`](crate::SessionsBuilder::build) refuses. The message names the
-/// setting and the mend.
+/// setting and the fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{setting}`: {problem}")]
 pub struct ConfigError {
@@ -147,7 +147,7 @@ impl ConfigError {
         ConfigError { setting, problem: problem.into() }
     }
 
-    /// The builder's method whose argument was refused.
+    /// Returns the builder's method whose argument was refused.
     pub fn setting(&self) -> &'static str {
         self.setting
     }

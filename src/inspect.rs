@@ -57,9 +57,9 @@ pub struct Inspection {
     pub cookie_len: usize,
     /// The key that sealed it, as it says itself.
     pub key_id: Option<KeyId>,
-    /// What that key does now, where the server has it.
+    /// What that key does now, if the server has it.
     pub key_state: Option<KeyState>,
-    /// What is inside, where the key opens it.
+    /// What is inside, if the key opens it.
     pub session: Option<Opened>,
     /// The first check that it failed. (Whether `T` reads its data and what `revoked` says of it,
     /// only the application knows.)

@@ -123,18 +123,18 @@ impl KeyFile {
         KeyFile::options().watch(path, every)
     }
 
-    /// For files that others than the owner may read, and for changing files.
+    /// Returns options for files that others than the owner may read, and for changing files.
     pub fn options() -> KeyFileOptions {
         KeyFileOptions::default()
     }
 
-    /// The keys for a [`Sessions`](crate::Sessions). The ring carries the file's
+    /// Returns the keys for a [`Sessions`](crate::Sessions). The ring carries the file's
     /// `reject_created_before` with it.
     pub fn key_ring(&self) -> KeyRing {
         self.schedule.key_ring()
     }
 
-    /// What the file says.
+    /// Returns what the file says.
     pub fn schedule(&self) -> &KeySchedule {
         &self.schedule
     }
@@ -185,7 +185,7 @@ impl KeyFileOptions {
         self
     }
 
-    /// [`KeyFile::open`] with these options.
+    /// Does what [`KeyFile::open`] does, with these options.
     ///
     /// # Errors
     ///
@@ -197,7 +197,7 @@ impl KeyFileOptions {
         Ok(KeyFile { schedule })
     }
 
-    /// [`KeyFile::watch`] with these options.
+    /// Does what [`KeyFile::watch`] does, with these options.
     ///
     /// # Errors
     ///

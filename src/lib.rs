@@ -71,17 +71,18 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
-//! | `tracing` | yes | a DEBUG event for each rejected cookie, an ERROR event for each session not saved |
+//! | `tracing` | yes | events: DEBUG for each rejected cookie, WARN for a change that was not written, ERROR for a session that was not saved |
 //! | `private-jar` | yes | `Key::from(&cookie::Key)`, and [`migrate_private_jar`](SessionsBuilder::migrate_private_jar), for applications that have such a key |
-//! | `metrics` | | counters by reason and by key id |
+//! | `metrics` | | counters by reason and by key id, gauges of the key file |
 //! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |
-//! | `axum` | | [`axum::Session`] as an extractor |
-//! | `actix-web` | | [`actix_web::SessionMiddleware`], and [`actix_web::Session`] as an extractor |
-//! | `poem` | | [`poem::SessionMiddleware`], and [`poem::Session`] as an extractor |
+//! | `axum` | | [`axum::Session`] and [`axum::SessionView`] as extractors |
+//! | `actix-web` | | [`actix_web::SessionMiddleware`], [`actix_web::Session`] and [`actix_web::SessionView`] as extractors |
+//! | `poem` | | [`poem::SessionMiddleware`], [`poem::Session`] and [`poem::SessionView`] as extractors |
 //! | `dynamic` | | [`Dynamic`]: named values of any type instead of a type of your own |
 //! | `redis` | | [`RedisFeed`]: sessions that ended are told to every server through Redis or Valkey |
-//! | `redis-tls` | | the same over TLS |
+//! | `redis-tls` | | `redis` over TLS |
 //! | `key-file` | | [`KeyFile`]: dated keys in a file that is read again while serving |
+//! | `inspect` | | [`inspect`](mod@inspect): what a cookie's value says, and why it is refused |
 //! | `cli` | | the command `sealed-session`, which makes and rotates key files |
 //!
 //! How to wrap a framework that is not here: the repository's `docs/adapters.md`.

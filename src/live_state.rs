@@ -52,7 +52,7 @@ impl LiveState {
         created.millis() >= self.reject_created_before.load(Ordering::Relaxed)
     }
 
-    /// Leaves a mark for whoever reads the key file.
+    /// Leaves a mark for the thread that reads the key file.
     pub(crate) fn note_unknown_key(&self) {
         self.unknown_key_met.store(true, Ordering::Relaxed);
     }

@@ -1,6 +1,6 @@
 //! Where random bytes come from: the operating system's generator, and nothing else.
 //!
-//! One system call for every nonce, together with the id where that is new. No state is kept in the
+//! One system call for every nonce, together with the id if that is new. No state is kept in the
 //! process, so a fork or a restored snapshot of a virtual machine cannot make two seals share a
 //! nonce.
 

@@ -133,7 +133,7 @@ pub struct ShapeTest<T> {
 }
 
 impl<T: DeserializeOwned> ShapeTest<T> {
-    /// A test without examples.
+    /// Makes a test without examples.
     pub fn new() -> ShapeTest<T> {
         ShapeTest { examples: vec![], of: PhantomData }
     }

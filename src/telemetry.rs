@@ -5,7 +5,7 @@
 //! | counter | labels |
 //! | --- | --- |
 //! | `sealed_session_opened_total` | `key_id` |
-//! | `sealed_session_rejected_total` | `reason`, `key_id` (`unknown` where the ring has no such key, `none` before it was read) |
+//! | `sealed_session_rejected_total` | `reason`, `key_id` (`unknown` if the ring has no such key, `none` before it was read) |
 //! | `sealed_session_sealed_total` | `key_id` |
 //!
 //! and, with a key file that is watched:
@@ -203,7 +203,7 @@ fn in_words(states: &[(KeyId, KeyState)]) -> String {
     states.join(", ")
 }
 
-/// A key of the key file does something else than before; `None` where it is not in the file.
+/// A key of the key file does something else than before; `None` if it is not in the file.
 #[cfg(feature = "key-file")]
 #[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(unused_variables))]
 pub(crate) fn key_state_changed(key_id: KeyId, before: Option<KeyState>, after: Option<KeyState>) {

@@ -183,8 +183,11 @@ fn public_types(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn no_public_type_was_forgotten() {
+fn no_public_type_was_forgotten_here_or_in_the_design() {
     let tried = include_str!("auto_traits.rs");
+    let design = include_str!("../docs/design.md");
+    let (_, items) = design.split_once("\n## Public items\n").unwrap();
+    let (items, _) = items.split_once("\n## ").unwrap();
     let mut count = 0;
     for entry in WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
         let path = entry.unwrap().into_path();
@@ -195,6 +198,8 @@ fn no_public_type_was_forgotten() {
                         || tried.contains(&(use_of.clone() + "<"))
                 });
                 assert!(is_tried, "{}: `{name}`", path.display());
+                let told = items.matches(&format!("`{name}`")).count();
+                assert_eq!(told, 1, "`{name}` in the public items of docs/design.md");
                 count += 1;
             }
         }

@@ -74,7 +74,7 @@ struct Login {
     username: String,
 }
 
-/// Signs in whoever gives a name. A real sign-in is a POST with a password and a CSRF token.
+/// Signs in anyone who gives a name. A real sign-in is a POST with a password and a CSRF token.
 async fn login(mut session: Session<Visit>, Query(login): Query<Login>) -> Redirect {
     if let Some(name) = shared::clean_name(&login.username) {
         // A new id at sign-in: a session planted before it does not become a signed-in one.

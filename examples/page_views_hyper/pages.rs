@@ -42,7 +42,7 @@ fn home(
         .body(shared::page(sessions, session)?)?)
 }
 
-/// Signs in whoever gives a name. A real sign-in is a POST with a password and a CSRF token.
+/// Signs in anyone who gives a name. A real sign-in is a POST with a password and a CSRF token.
 fn login(
     _: &Sessions<Visit>,
     session: &mut Session<Visit>,

@@ -65,7 +65,7 @@ struct Login {
     username: String,
 }
 
-/// Signs in whoever gives a name. A real sign-in is a POST with a password and a CSRF token.
+/// Signs in anyone who gives a name. A real sign-in is a POST with a password and a CSRF token.
 #[handler]
 fn login(mut session: Session<Visit>, login: Query<Login>) -> Redirect {
     if let Some(name) = shared::clean_name(&login.username) {

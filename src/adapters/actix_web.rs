@@ -196,7 +196,7 @@ where
     }
 }
 
-/// What is sent where a session cannot be saved: nothing of the handler's response is left.
+/// What is sent if a session cannot be saved: nothing of the handler's response is left.
 fn failed() -> HttpResponse<()> {
     let mut response = HttpResponse::with_body(StatusCode::INTERNAL_SERVER_ERROR, ());
     append(&caching::failure_headers(), response.headers_mut());

@@ -15,7 +15,7 @@ pub struct SessionMiddleware<T> {
 }
 
 impl<T> SessionMiddleware<T> {
-    /// A middleware over these sessions.
+    /// Makes a middleware over these sessions.
     pub fn new(sessions: Sessions<T>) -> SessionMiddleware<T> {
         SessionMiddleware { sessions }
     }

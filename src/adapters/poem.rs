@@ -116,7 +116,7 @@ where
     }
 }
 
-/// What is sent where a session cannot be saved: nothing of the handler's response is left.
+/// What is sent if a session cannot be saved: nothing of the handler's response is left.
 fn failed() -> Response {
     let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
     *response.headers_mut() = caching::failure_headers();

@@ -47,7 +47,7 @@ impl SessionRejection {
     }
 
     /// Returns what a visitor may read.
-    #[cfg(any(feature = "actix-web", feature = "axum", feature = "poem"))]
+    #[cfg(feature = "_extractor")]
     pub(crate) fn public_text(&self) -> String {
         if cfg!(debug_assertions) { self.to_string() } else { String::new() }
     }

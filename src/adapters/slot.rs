@@ -32,7 +32,7 @@ pub struct Session<T> {
     slot: Arc<SessionSlot<T>>,
 }
 
-#[cfg(any(feature = "actix-web", feature = "axum", feature = "poem"))]
+#[cfg(feature = "_extractor")]
 impl<T> Session<T> {
     /// Returns itself, if it came from a cookie that was accepted.
     pub(crate) fn if_restored(self) -> Option<Session<T>> {

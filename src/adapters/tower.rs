@@ -57,7 +57,7 @@ pub struct SessionLayer<T> {
 }
 
 impl<T> SessionLayer<T> {
-    /// A layer over these sessions.
+    /// Makes a layer over these sessions.
     pub fn new(sessions: Sessions<T>) -> SessionLayer<T> {
         SessionLayer { sessions }
     }
@@ -157,7 +157,7 @@ where
     }
 }
 
-/// What is sent where a session cannot be saved: nothing of the handler's response is left.
+/// What is sent if a session cannot be saved: nothing of the handler's response is left.
 fn failed<Body: Default>() -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

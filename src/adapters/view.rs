@@ -38,7 +38,7 @@ impl<T> SessionView<T> {
     }
 
     /// Returns itself, if it came from a cookie that was accepted.
-    #[cfg(any(feature = "actix-web", feature = "axum", feature = "poem"))]
+    #[cfg(feature = "_extractor")]
     pub(crate) fn if_restored(self) -> Option<SessionView<T>> {
         (self.origin() == Origin::Restored).then_some(self)
     }

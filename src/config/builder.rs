@@ -97,62 +97,72 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         }
     }
 
-    /// The cookie's name; `__Host-session` by default. With the prefix `__Host-`, browsers take it
-    /// only from this very host, over TLS, for all paths. Two applications on one host need two
-    /// names.
+    /// Sets the cookie's name; `__Host-session` by default. With the prefix `__Host-`, browsers
+    /// take it only from this very host, over TLS, for all paths. Two applications on one host need
+    /// two names.
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.cookie.name = name.into();
         self
     }
 
-    /// The `Path` attribute; `/` by default. It is no protection between applications on one host.
+    /// Sets the `Path` attribute; `/` by default. It is no protection between applications on one
+    /// host.
+    ///
+    /// Changing this for a cookie that browsers already hold leaves the old one beside the new one,
+    /// where sign-out and sign-in fail for days: change `cookie_name` with it (`docs/operations.md`).
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.cookie.path = path.into();
         self
     }
 
-    /// The `Domain` attribute; none by default, so that the cookie stays on this host. With it the
-    /// cookie goes to all subdomains, and any of them can plant one: give the cookie a name without
-    /// `__Host-` then.
+    /// Sets the `Domain` attribute; none by default, so that the cookie stays on this host. With it
+    /// the cookie goes to all subdomains, and any of them can plant one: give the cookie a name
+    /// without `__Host-` then.
+    ///
+    /// Changing this for a cookie that browsers already hold leaves the old one beside the new one,
+    /// where sign-out and sign-in fail for days: change `cookie_name` with it (`docs/operations.md`).
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.cookie.domain = Some(domain.into());
         self
     }
 
-    /// The `SameSite` attribute; `Lax` by default. It does not replace a CSRF token: a sibling site
-    /// (another subdomain) counts as the same site.
+    /// Sets the `SameSite` attribute; `Lax` by default. It does not replace a CSRF token: a sibling
+    /// site (another subdomain) counts as the same site.
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.cookie.same_site = same_site;
         self
     }
 
-    /// The `Secure` attribute; on by default. For plain HTTP on localhost see
+    /// Sets the `Secure` attribute; on by default. For plain HTTP on localhost see
     /// [`insecure_for_development`](SessionsBuilder::insecure_for_development).
     pub fn secure(mut self, secure: bool) -> Self {
         self.cookie.secure = secure;
         self
     }
 
-    /// The `HttpOnly` attribute, which hides the cookie from scripts; on by default.
+    /// Sets the `HttpOnly` attribute, which hides the cookie from scripts; on by default.
     pub fn http_only(mut self, http_only: bool) -> Self {
         self.cookie.http_only = http_only;
         self
     }
 
-    /// The `Partitioned` attribute (CHIPS), for applications embedded in other sites; off by
+    /// Sets the `Partitioned` attribute (CHIPS), for applications embedded in other sites; off by
     /// default.
+    ///
+    /// Changing this for a cookie that browsers already hold leaves the old one beside the new one,
+    /// where sign-out and sign-in fail for days: change `cookie_name` with it (`docs/operations.md`).
     pub fn partitioned(mut self, partitioned: bool) -> Self {
         self.cookie.partitioned = partitioned;
         self
     }
 
-    /// How long a session lives without being used; 30 minutes by default. In whole seconds.
+    /// Sets how long a session lives without being used; 30 minutes by default. In whole seconds.
     pub fn idle_timeout(mut self, length: Duration) -> Self {
         self.idle_timeout = length;
         self
     }
 
-    /// How long a session lives at all; 8 hours by default. In whole seconds.
+    /// Sets how long a session lives at all; 8 hours by default. In whole seconds.
     ///
     /// Together with the idle timeout this is the server's policy of today: it counts for cookies
     /// that are out already, too.
@@ -161,17 +171,17 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         self
     }
 
-    /// What a session's own timeouts ([`Session::set_timeouts`]) are cut to whenever it is loaded;
-    /// the two timeouts above by default. In whole seconds.
+    /// Sets what a session's own timeouts ([`Session::set_timeouts`]) are cut to whenever it is
+    /// loaded; the two timeouts above by default. In whole seconds.
     pub fn longest_timeouts(mut self, idle: Duration, absolute: Duration) -> Self {
         self.longest_timeouts = Some((idle, absolute));
         self
     }
 
-    /// How long after the last renewal a session in use is renewed: its cookie is written again
-    /// with a new idle deadline. A tenth of its idle timeout by default, but not under a minute
-    /// (and half of an idle timeout that is itself no longer than that), so that most responses
-    /// carry no `Set-Cookie`. In whole seconds; zero renews at every use.
+    /// Sets how long after the last renewal a session in use is renewed: its cookie is written
+    /// again with a new idle deadline. A tenth of its idle timeout by default, but not under a
+    /// minute (and half of an idle timeout that is itself no longer than that), so that most
+    /// responses carry no `Set-Cookie`. In whole seconds; zero renews at every use.
     pub fn renew_after(mut self, length: Duration) -> Self {
         self.renew_after = Some(length);
         self
@@ -184,7 +194,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         self
     }
 
-    /// The plaintext is padded to a multiple of so many bytes, so that the cookie's length tells
+    /// Pads the plaintext to a multiple of this many bytes, so that the cookie's length tells
     /// less about the content; 16 by default, from 1 (none) to 256.
     pub fn padding(mut self, multiple: usize) -> Self {
         self.padding = multiple;
@@ -200,7 +210,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         self
     }
 
-    /// How sessions of the older schema `from` become a `T`. Without this they are lost
+    /// Tells how sessions of the older schema `from` become a `T`. Without this they are lost
     /// (`OldSchema`).
     ///
     /// ```
@@ -302,7 +312,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], naming the setting and the mend: an empty `app`; a name, path or domain
+    /// [`ConfigError`], naming the setting and the fix: an empty `app`; a name, path or domain
     /// with characters that do not belong there; a prefixed name without what the prefix demands
     /// (RFC 6265bis §4.1.3); `SameSite=None` or `Partitioned` without `Secure`; a timeout that is
     /// not whole seconds, not positive or too long; a padding outside 1 to 256; an upgrade from

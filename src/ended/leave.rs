@@ -19,7 +19,7 @@ const MILLIS_A_SHARD: u64 = 60_000 / SHARDS as u64;
 /// No change of the list waits for more shards than these.
 const MAX_SHARDS_AT_ONCE: u64 = 16;
 
-/// When room is needed, one in so many entries leaves, so that looking for the oldest is rare.
+/// When room is needed, one in this many entries leaves, so that looking for the oldest is rare.
 const EVICTED_PART: usize = 256;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,7 +121,7 @@ impl Locked<'_> {
         self.list.ids() + self.writer.cuts + self.writer.counts
     }
 
-    /// Returns so many of the oldest counters, or of the oldest among ids and cuts.
+    /// Returns this many of the oldest counters, or of the oldest among ids and cuts.
     fn oldest(&self, count: usize, counters: bool) -> Vec<(Timestamp, Kind, Place)> {
         let mut oldest: BinaryHeap<(Timestamp, Kind, Place)> = BinaryHeap::new();
         let mut meet = |met: (Timestamp, Kind, Place)| {

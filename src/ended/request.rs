@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// So many ids of a subject are listed within `keep`; the next one cuts the subject instead.
 const MAX_IDS_OF_A_SUBJECT: u8 = 64;
 
-/// A subject's cut is made by `end_others` at most once in so many milliseconds on one server.
+/// A subject's cut is made by `end_others` at most once in this many milliseconds on one server.
 const BETWEEN_CUTS: u64 = 1000;
 
 /// What a request knew of the list when it was loaded, and which cuts it has made since.

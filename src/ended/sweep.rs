@@ -30,7 +30,7 @@ impl Sweep {
         self.learned_now || self.learned_before
     }
 
-    /// Takes in that so many milliseconds' worth of shards are looked through.
+    /// Takes in that this many milliseconds' worth of shards are looked through.
     pub(crate) fn passed(&mut self, millis: u64, now: Timestamp) {
         // A clock that went back, or far ahead, starts the pace anew.
         let next = Timestamp::from_millis(self.at.millis().saturating_add(millis));

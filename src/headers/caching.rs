@@ -393,7 +393,7 @@ mod tests {
             (&["Accept"], &["Accept, Cookie"]),
             (&["Accept", "Origin"], &["Accept, Origin, Cookie"]),
             (&["Cookie", "Accept"], &["Cookie, Accept"]),
-            // nginx and Varnish know `*` only where it is all that is said.
+            // nginx and Varnish know `*` only if it is all that is said.
             (&["*"], &["*"]),
             (&["Foo, *"], &["Foo, *", "Cookie"]),
             (&["*, Foo"], &["*, Foo", "Cookie"]),

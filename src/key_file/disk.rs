@@ -111,7 +111,7 @@ impl Locked {
         Err(KeyFileError::new(problem).in_file(&self.path))
     }
 
-    /// Removes what somebody who was interrupted left behind, with keys in it: whoever holds the
+    /// Removes what somebody who was interrupted left behind, with keys in it: the one who holds the
     /// lock is alone.
     pub(super) fn remove_leftover(&self) -> Result<(), KeyFileError> {
         match fs::remove_file(self.new_path()) {

@@ -28,13 +28,13 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// For a file that was read at `now`.
+    /// Begins with a file that was read at `now`.
     pub fn new(every: Duration, now: OffsetDateTime) -> Pace {
         Pace { every, last: now, last_early: None, asked: false }
     }
 
-    /// Whether to read the file now; if so, this counts as read. `unknown_key_met` asks for an
-    /// early read, which is remembered until it may be.
+    /// Returns whether to read the file now; if so, this counts as read. `unknown_key_met` asks for
+    /// an early read, which is remembered until it may be.
     pub fn is_due(&mut self, unknown_key_met: bool, now: OffsetDateTime) -> bool {
         self.asked |= unknown_key_met;
         if !has_passed(self.every, self.last, now) {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 
 /// The ring in use, and what one more look at the key file makes of it. It has no file, thread or
-/// clock of its own: [`KeyFile::watch`](crate::KeyFile::watch) brings those, and whoever gets the
+/// clock of its own: [`KeyFile::watch`](crate::KeyFile::watch) brings those, and anyone who gets the
 /// content from somewhere else (a secret manager) can call [`poll`](Reloader::poll) with it.
 ///
 /// ```
@@ -83,9 +83,9 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether the ring may be older than `limit`, because the file was not read or could not be
-    /// used for that long. A server for which this is true cannot know the keys that others are
-    /// going to seal with: let it get no requests, and count `limit` into the time until every
+    /// Returns whether the ring may be older than `limit`, because the file was not read or could
+    /// not be used for that long. A server for which this is true cannot know the keys that others
+    /// are going to seal with: let it get no requests, and count `limit` into the time until every
     /// server has read a new file.
     ///
     /// ```

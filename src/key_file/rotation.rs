@@ -7,11 +7,12 @@ use super::schedule::KeySchedule;
 use crate::keys::id::KeyId;
 use crate::keys::key::Key;
 use crate::keys::ring::{DatedKey, KeyState};
+use crate::rules::timeouts;
 use time::{Duration, OffsetDateTime};
 
 /// How far ahead a peer's session may be created and still be accepted, so a cookie lives that much
 /// longer than its timeout.
-pub(super) const CLOCK_SKEW: Duration = Duration::seconds(60);
+pub(super) const CLOCK_SKEW: Duration = Duration::seconds(timeouts::CLOCK_SKEW as i64);
 
 /// How far apart the servers of a fleet may be, in what they have read and in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,7 +239,7 @@ impl Fleet {
 }
 
 impl Rotation {
-    /// The two lengths that every change of the keys needs.
+    /// Returns the two lengths that every change of the keys needs.
     pub fn fleet(&self) -> Fleet {
         Fleet { propagation: self.propagation, skew: self.skew }
     }

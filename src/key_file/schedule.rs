@@ -67,7 +67,7 @@ impl KeySchedule {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`] with the line and the mend: text that is no TOML or was cut short, a field
+    /// [`KeyFileError`] with the line and the fix: text that is no TOML or was cut short, a field
     /// that is missing, unknown or of another type, a key that [`Key`] refuses, two keys of one id
     /// or one `seal_from`, and dates that [`KeyRing::schedule`] refuses.
     pub fn parse(content: &[u8]) -> Result<KeySchedule, KeyFileError> {
@@ -97,7 +97,7 @@ impl KeySchedule {
         Sha256::digest(self.to_text().as_bytes()).into()
     }
 
-    /// The text of the file, with the secrets in it. It is zeroized on drop.
+    /// Returns the text of the file, with the secrets in it. It is zeroized on drop.
     pub fn to_text(&self) -> Zeroizing<String> {
         // Large enough never to be moved, which would leave a copy behind.
         let mut text = Zeroizing::new(String::with_capacity(256 * (self.keys.len() + 2)));
@@ -125,7 +125,8 @@ impl KeySchedule {
         write!(text, "\n{LAST_LINE}\n")
     }
 
-    /// Which list of keys this is: every change raises it, and no server goes back to a lower one.
+    /// Returns which list of keys this is: every change raises it, and no server goes back to a
+    /// lower one.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -135,7 +136,7 @@ impl KeySchedule {
         self.reject_created_before
     }
 
-    /// The keys, the oldest `seal_from` first.
+    /// Returns the keys, the oldest `seal_from` first.
     pub fn keys(&self) -> &[DatedKey] {
         &self.keys
     }
@@ -336,7 +337,7 @@ impl Parser<'_> {
         revoked.ok_or_else(|| self.at(&value.span(), "`revoked` is not `true` or `false`"))
     }
 
-    /// The name is repeated only where it looks like a mistyped word and not like a secret.
+    /// The name is repeated only if it looks like a mistyped word and not like a secret.
     fn unknown(
         &self,
         name: &Spanned<toml::de::DeString<'_>>,

@@ -47,7 +47,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// A new key from the operating system's generator.
+    /// Makes a new key from the operating system's generator.
     ///
     /// # Panics
     ///
@@ -57,7 +57,7 @@ impl Key {
         Key::try_generate().expect("the operating system gives random bytes")
     }
 
-    /// A new key from the operating system's generator.
+    /// Makes a new key from the operating system's generator.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl Key {
         key
     }
 
-    /// The key with these 32 bytes.
+    /// Makes the key with these 32 bytes.
     ///
     /// # Errors
     ///
@@ -95,13 +95,13 @@ impl Key {
         Key { secret: Box::new(secret), id: KeyId::from_bytes(id) }
     }
 
-    /// What stands in front of everything this key seals. It is public.
+    /// Returns what stands in front of everything this key seals. It is public.
     pub fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The secret in text form, for a secret manager or an environment variable. This is the one
-    /// way out, and what it returns is zeroized on drop too.
+    /// Returns the secret in text form, for a secret manager or an environment variable. This is
+    /// the one way out, and what it returns is zeroized on drop too.
     pub fn to_text(&self) -> Zeroizing<String> {
         let mut bytes = Zeroizing::new([0; SECRET_LEN + CHECKSUM_LEN]);
         bytes[..SECRET_LEN].copy_from_slice(&self.secret[..]);
@@ -145,7 +145,7 @@ fn checksum(secret: &[u8; SECRET_LEN]) -> [u8; CHECKSUM_LEN] {
     [digest[0], digest[1], digest[2], digest[3]]
 }
 
-/// Reads the text form. The text is taken as it is: trim it first where it comes from a file.
+/// Reads the text form. The text is taken as it is: trim it first if it comes from a file.
 impl FromStr for Key {
     type Err = KeyError;
 

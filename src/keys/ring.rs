@@ -110,12 +110,12 @@ pub struct DatedKey {
 }
 
 impl DatedKey {
-    /// A key that opens from now on and seals from `seal_from`, until the next key does.
+    /// Makes a key that opens from now on and seals from `seal_from`, until the next key does.
     pub fn new(key: Key, seal_from: OffsetDateTime) -> DatedKey {
         DatedKey { key, seal_from, open_until: None, revoked: false }
     }
 
-    /// From when the key no longer opens. Every key but the newest needs this.
+    /// Sets from when the key no longer opens. Every key but the newest needs this.
     pub fn with_open_until(mut self, time: OffsetDateTime) -> DatedKey {
         self.open_until = Some(time);
         self
@@ -127,22 +127,22 @@ impl DatedKey {
         self
     }
 
-    /// The id of the key.
+    /// Returns the id of the key.
     pub fn id(&self) -> KeyId {
         self.key.id()
     }
 
-    /// From when it seals, until the next key does.
+    /// Returns from when it seals, until the next key does.
     pub fn seal_from(&self) -> OffsetDateTime {
         self.seal_from
     }
 
-    /// From when it no longer opens, if that is decided.
+    /// Returns from when it no longer opens, if that is decided.
     pub fn open_until(&self) -> Option<OffsetDateTime> {
         self.open_until
     }
 
-    /// Whether it is marked as leaked.
+    /// Returns whether it is marked as leaked.
     pub fn is_revoked(&self) -> bool {
         self.revoked
     }
@@ -200,7 +200,7 @@ pub(crate) enum Opening<'r> {
 }
 
 impl KeyRing {
-    /// A ring with one key, which seals and opens.
+    /// Makes a ring with one key, which seals and opens.
     pub fn new(key: Key) -> KeyRing {
         KeyRing {
             keys: vec![RingKey::new(&key, Seals::Always)],
@@ -221,8 +221,8 @@ impl KeyRing {
         Ok(KeyRing { reject_created_before: self.reject_created_before, ..ring })
     }
 
-    /// A ring whose keys change their state with time, see [`KeyState`]: of those whose `seal_from`
-    /// has passed, the newest seals.
+    /// Makes a ring whose keys change their state with time, see [`KeyState`]: of those whose
+    /// `seal_from` has passed, the newest seals.
     ///
     /// ```
     /// use sealed_session::{DatedKey, Key, KeyRing, KeyState};
@@ -269,7 +269,7 @@ impl KeyRing {
         Ok(KeyRing { keys, newest_first, reject_created_before: None })
     }
 
-    /// The ring with a time before which no session may have been created. Whoever gets the ring
+    /// The ring with a time before which no session may have been created. Anyone who gets the ring
     /// gets the time with it, so that nobody can use a key file and forget what it ended.
     #[cfg(feature = "key-file")]
     pub(crate) fn rejecting_before(self, time: Option<OffsetDateTime>) -> KeyRing {
@@ -281,7 +281,7 @@ impl KeyRing {
         self.reject_created_before.map_or(0, Timestamp::millis)
     }
 
-    /// The ring in an environment variable: keys in text form, separated by commas. The first
+    /// Reads the ring in an environment variable: keys in text form, separated by commas. The first
     /// seals, all open.
     ///
     /// # Errors
@@ -295,7 +295,7 @@ impl KeyRing {
         Zeroizing::new(text).parse().map_err(in_variable)
     }
 
-    /// The state of every key at `now`, the newest `seal_from` first.
+    /// Returns the state of every key at `now`, the newest `seal_from` first.
     pub fn states_at(&self, now: OffsetDateTime) -> Vec<(KeyId, KeyState)> {
         let now = Timestamp::from_time(now);
         let active = self.active(now).map(|key| key.id);
@@ -348,7 +348,7 @@ impl KeyRing {
 /// What is wrong with the dates of a schedule.
 #[derive(Debug)]
 pub(crate) struct ScheduleFault {
-    /// The key whose dates are to be mended, if it is about one.
+    /// The key whose dates must be fixed, if it is about one.
     #[cfg_attr(not(feature = "key-file"), expect(dead_code))]
     pub(crate) key: Option<KeyId>,
     pub(crate) problem: String,

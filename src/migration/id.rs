@@ -6,7 +6,7 @@ use uuid::Uuid;
 /// The id of the session that an old cookie with this fingerprint is: a UUIDv7 (RFC 9562 §5.7) of
 /// the time `since`, with the first 74 bits of the fingerprint in place of random ones.
 ///
-/// So whoever sends the cookie again, or twice at once, has one session, and that can be ended.
+/// So a visitor who sends the cookie again, or twice at once, has one session, and that can be ended.
 pub(crate) fn id(since: Timestamp, fingerprint: &[u8; 32]) -> Uuid {
     let (first, _) = fingerprint.split_first_chunk().expect("32 bytes begin with 16");
     let bits = u128::from_be_bytes(*first) >> (128 - 74);

@@ -291,7 +291,7 @@ impl Meta {
     /// Takes the id that was drawn together with a nonce.
     pub(crate) fn set_drawn_id(&self, id: Uuid) {
         if let SessionId::Fresh(cell) = &self.id {
-            // Fails only where it is this very id already.
+            // Fails only if it is this very id already.
             let _ = cell.set(id);
         }
     }

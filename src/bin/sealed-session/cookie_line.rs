@@ -1,4 +1,4 @@
-//! Which value is meant, where a whole line was pasted?
+//! Which value is meant, if a whole line was pasted?
 
 /// What was found of the cookie.
 pub(crate) struct Found {

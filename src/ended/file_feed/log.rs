@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// So many entries are appended in one step.
 const BATCH: usize = 10_000;
 
-/// A file is not written anew before it has so many bytes.
+/// A file is not written anew before it has this many bytes.
 const MIN_COMPACTED: u64 = 1 << 20;
 
 /// An entry's line, roughly.

@@ -68,7 +68,7 @@ async fn home(
     Ok(())
 }
 
-/// Signs in whoever gives a name. A real sign-in is a POST with a password and a CSRF token.
+/// Signs in anyone who gives a name. A real sign-in is a POST with a password and a CSRF token.
 #[handler]
 async fn login(request: &mut Request, response: &mut Response) -> Result<(), StatusError> {
     let mut session = session(request)?;

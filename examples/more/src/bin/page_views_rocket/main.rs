@@ -73,7 +73,7 @@ fn home(
     Ok(Page::Html(RawHtml(page), policy))
 }
 
-/// Signs in whoever gives a name. A real sign-in is a POST with a password and a CSRF token.
+/// Signs in anyone who gives a name. A real sign-in is a POST with a password and a CSRF token.
 #[get("/login?<username>")]
 fn login(mut session: Visitor<'_, Visit>, username: Option<&str>) -> Redirect {
     if let Some(name) = username.and_then(shared::clean_name) {
