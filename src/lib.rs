@@ -172,3 +172,8 @@ pub use wire::codec::COOKIE_LIMIT;
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The programs of `docs/migrating.md`.
+#[cfg(all(doctest, feature = "private-jar"))]
+#[doc = include_str!("../docs/migrating.md")]
+struct Migrating;

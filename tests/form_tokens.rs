@@ -178,6 +178,16 @@ fn where_the_cookie_is_kept_a_form_signs_in() {
     }
 }
 
+/// Another server, with other keys, may look at more of them.
+#[test]
+fn of_too_many_cookies_those_that_were_not_looked_at_count_for_a_form() {
+    let sessions = sessions::<Visit>();
+    let many = |last: &str| request((0..17).map(|_| pair(&good_value())).chain([pair(last)]));
+    let (token, ..) = show(&sessions, sessions.load_at(&many("a"), NOW));
+    assert!(accepts(&sessions, &many("a"), &token));
+    assert!(!accepts(&sessions, &many("b"), &token));
+}
+
 #[test]
 fn a_form_shown_by_a_server_of_the_older_schema_is_accepted_by_one_of_the_newer() {
     let newer = builder()

@@ -7,6 +7,7 @@
 
 #[path = "../../../src/migration/private_jar.rs"]
 mod private_jar;
+mod replaced;
 
 use cookie::Key;
 use private_jar::open;
@@ -30,18 +31,26 @@ fn assert_opens(set_cookie: &str, name: &str, key: &Key, text: &str) {
     assert_eq!(open(key, name, value.as_bytes()).unwrap().text, text);
 }
 
-#[test]
-fn cookie() {
-    let mut jar = cookie::CookieJar::new();
-    let key = Key::from(&secret());
-    jar.private_mut(&key).add(("session", TEXT));
-    let cookie = jar.get("session").unwrap();
-    assert_opens(&cookie.to_string(), "session", &key, TEXT);
-    assert_opens(&cookie.encoded().to_string(), "session", &key, TEXT);
+/// The key that is `cookie` 0.18's, and so axum-extra's and this library's.
+fn key() -> Key {
+    Key::from(&secret())
 }
 
-#[tokio::test]
-async fn axum_extra() {
+/// What `cookie` sets for `session`.
+fn by_cookie() -> cookie::Cookie<'static> {
+    let mut jar = cookie::CookieJar::new();
+    jar.private_mut(&key()).add(("session", TEXT));
+    jar.get("session").unwrap().clone()
+}
+
+#[test]
+fn cookie() {
+    let cookie = by_cookie();
+    assert_opens(&cookie.to_string(), "session", &key(), TEXT);
+    assert_opens(&cookie.encoded().to_string(), "session", &key(), TEXT);
+}
+
+async fn by_axum_extra() -> String {
     use axum::{Router, body::Body, extract::FromRef, http::Request, routing::get};
     use axum_extra::extract::cookie::{Cookie, Key, PrivateCookieJar};
     use tower::ServiceExt;
@@ -56,17 +65,17 @@ async fn axum_extra() {
     async fn sign_in(jar: PrivateCookieJar) -> PrivateCookieJar {
         jar.add(Cookie::new("session", TEXT))
     }
-    let key = Key::from(&secret());
-    let app = Router::new().route("/", get(sign_in)).with_state(App(key.clone()));
+    let app = Router::new().route("/", get(sign_in)).with_state(App(key()));
     let response = app.oneshot(Request::new(Body::empty())).await.unwrap();
-    let set_cookie = response.headers()["set-cookie"].to_str().unwrap();
-    // axum-extra's key is `cookie`'s.
-    assert_opens(set_cookie, "session", &key, TEXT);
+    response.headers()["set-cookie"].to_str().unwrap().to_owned()
 }
 
-#[test]
-fn rocket() {
-    use rocket::config::SecretKey;
+#[tokio::test]
+async fn axum_extra() {
+    assert_opens(&by_axum_extra().await, "session", &key(), TEXT);
+}
+
+fn by_rocket(secret_key: rocket::config::SecretKey) -> String {
     use rocket::http::CookieJar;
     use rocket::local::blocking::Client;
 
@@ -74,45 +83,55 @@ fn rocket() {
     fn sign_in(jar: &CookieJar<'_>) {
         jar.add_private(("session", TEXT));
     }
-    let set_cookie = |secret_key: SecretKey| {
-        let config = rocket::Config {
-            secret_key,
-            log_level: rocket::config::LogLevel::Off,
-            ..rocket::Config::debug_default()
-        };
-        let rocket = rocket::custom(config).mount("/", rocket::routes![sign_in]);
-        let client = Client::untracked(rocket).unwrap();
-        let response = client.get("/").dispatch();
-        response.headers().get_one("set-cookie").unwrap().to_owned()
+    let config = rocket::Config {
+        secret_key,
+        log_level: rocket::config::LogLevel::Off,
+        ..rocket::Config::debug_default()
     };
-    let long = set_cookie(SecretKey::from(&secret()));
-    assert_opens(&long, "session", &Key::from(&secret()), TEXT);
+    let rocket = rocket::custom(config).mount("/", rocket::routes![sign_in]);
+    let client = Client::untracked(rocket).unwrap();
+    let response = client.get("/").dispatch();
+    response.headers().get_one("set-cookie").unwrap().to_owned()
+}
+
+#[test]
+fn rocket() {
+    use rocket::config::SecretKey;
+
+    assert_opens(&by_rocket(SecretKey::from(&secret())), "session", &key(), TEXT);
     // Of the 32 bytes that its configuration mostly has, Rocket makes 64 as `cookie` does.
-    let short = set_cookie(SecretKey::derive_from(&secret()[..32]));
+    let short = by_rocket(SecretKey::derive_from(&secret()[..32]));
     assert_opens(&short, "session", &Key::derive_from(&secret()[..32]), TEXT);
 }
 
-#[actix_web::test]
-async fn actix_session() {
+/// Its key is of an older `cookie`, and has the same 64 bytes.
+fn actix_key() -> actix_web::cookie::Key {
+    actix_web::cookie::Key::from(&secret())
+}
+
+async fn by_actix_session() -> String {
     use actix_session::{Session, SessionMiddleware, storage::CookieSessionStore};
-    use actix_web::{App, cookie, test, web};
+    use actix_web::{App, test, web};
 
     async fn sign_in(session: Session) -> &'static str {
         session.insert("user", "Zoë; +/=%").unwrap();
         session.insert("views", 7).unwrap();
         "signed in"
     }
-    let key = cookie::Key::from(&secret());
-    let sessions = SessionMiddleware::new(CookieSessionStore::default(), key.clone());
+    let sessions = SessionMiddleware::new(CookieSessionStore::default(), actix_key());
     let app =
         test::init_service(App::new().wrap(sessions).route("/", web::get().to(sign_in))).await;
     let response = test::call_service(&app, test::TestRequest::get().uri("/").to_request()).await;
-    let set_cookie = response.headers().get("set-cookie").unwrap().to_str().unwrap();
+    response.headers().get("set-cookie").unwrap().to_str().unwrap().to_owned()
+}
+
+#[actix_web::test]
+async fn actix_session() {
+    let set_cookie = by_actix_session().await;
     println!("{set_cookie}");
-    let (name, value) = pair(set_cookie);
+    let (name, value) = pair(&set_cookie);
     assert_eq!(name, "id", "its default name");
-    // It uses an older `cookie`, whose key has the same 64 bytes.
-    let ours = Key::from(key.master());
+    let ours = Key::from(actix_key().master());
     let text = open(&ours, name, value.as_bytes()).unwrap().text;
     let state: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(state, serde_json::json!({ "user": "\"Zoë; +/=%\"", "views": "7" }));
