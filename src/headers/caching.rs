@@ -174,6 +174,9 @@ pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
     };
     let lines: Vec<&HeaderValue> = headers.get_all(VARY).iter().collect();
     match &lines[..] {
+        [] => {
+            headers.insert(VARY, COOKIE);
+        }
         [only] if *only == "*" => {}
         [only] if names(only, b"cookie") => {}
         [.., last] if lines.iter().any(|line| names(line, b"*")) => {
