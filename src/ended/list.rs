@@ -23,8 +23,11 @@ pub(crate) const DAY: u64 = 24 * 3600 * 1000;
 /// The sessions that were ended before their deadlines: ids, a number for each subject whose
 /// sessions ended, and a time before which no session counts.
 ///
-/// Cheap to clone; all clones are one list. Give it to the builder of each `Sessions` whose
-/// sessions it ends, and to one feed, which carries ends to other servers and over a restart.
+/// Cheap to clone; all clones are one list. Give it to one feed, which carries ends to other servers
+/// and over a restart.
+///
+/// **No [`Sessions`](crate::Sessions) asks this list yet**: what it holds is carried and kept, and refuses
+/// nobody. Use [`revoked`](crate::SessionsBuilder::revoked) with a list of your own until then.
 ///
 /// ```
 /// use sealed_session::EndedSessions;
