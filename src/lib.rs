@@ -46,12 +46,14 @@
 //! # use sealed_session::Session;
 //! # #[derive(Default)] struct Visit { user: Option<String> }
 //! fn sign_in(session: &mut Session<Visit>, user: String) {
-//!     session.renew(); // a new id and fresh clocks: a session planted before is worth nothing
+//!     // Default data, a new id, fresh clocks: nothing that somebody planted before stays. (`renew()`
+//!     // keeps the data, for a cart that was filled before the sign-in.)
+//!     session.reset();
 //!     session.user = Some(user);
 //! }
 //!
 //! fn sign_out(session: &mut Session<Visit>) {
-//!     session.destroy(); // the cookie is removed
+//!     session.destroy(); // the cookie is removed, and nothing else of this request is saved
 //! }
 //! ```
 //!
