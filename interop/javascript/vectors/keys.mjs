@@ -103,7 +103,7 @@ export function keys() {
       { name: 'white_space_around_each', text: ` ${a}\t,\n${b} `, seals: KEYS.a.id, opens: opens('a', 'b') },
     ],
     bad_rings: [
-      { name: 'empty', text: '', position: 1, error: 'prefix' },
+      { name: 'comma_alone', text: ',', position: 1, error: 'prefix' },
       { name: 'comma_behind_the_last', text: `${a},`, position: 2, error: 'prefix' },
       { name: 'one_key_twice', text: `${a},${b},${a}`, position: 3, error: 'duplicate_id' },
       { name: 'semicolon', text: `${a};${b}`, position: 1, error: 'text_length' },
