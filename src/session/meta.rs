@@ -22,6 +22,16 @@ pub enum Origin {
     Rejected(Reason),
 }
 
+impl Origin {
+    /// Returns what is to happen to the cookie, if it was refused.
+    pub(crate) fn treatment(self) -> Option<Treatment> {
+        match self {
+            Origin::Rejected(reason) => Some(reason.treatment()),
+            Origin::New | Origin::Restored => None,
+        }
+    }
+}
+
 /// How many cookies of our name came with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cookies {
@@ -304,8 +314,7 @@ impl Meta {
     /// Returns whether the browser's cookie is one that another server can still use, so that this
     /// session is not written in its place.
     pub(crate) fn is_kept_out(&self) -> bool {
-        let is_kept = |reason: Reason| reason.treatment() == Treatment::Keep;
-        !self.changes.renewed && matches!(self.origin, Origin::Rejected(reason) if is_kept(reason))
+        !self.changes.renewed && self.origin.treatment() == Some(Treatment::Keep)
     }
 
     /// Returns whether a form token was made for an id that is in no cookie yet.

@@ -52,7 +52,7 @@ impl Facts {
             };
         }
         // 2. A newer peer, or one with a right clock, can still use the cookie.
-        if treatment(self.origin) == Some(Treatment::Keep) && !self.renewed {
+        if self.origin.treatment() == Some(Treatment::Keep) && !self.renewed {
             return if self.changed { Decision::Keep } else { Decision::Leave };
         }
         // 3. The handler did something that must not be lost.
@@ -60,7 +60,7 @@ impl Facts {
             return Decision::Write;
         }
         // 4. Nobody will ever accept the cookie. Of several, removing one could leave an attacker's.
-        if treatment(self.origin) == Some(Treatment::Clear) && self.cookies == Cookies::One {
+        if self.origin.treatment() == Some(Treatment::Clear) && self.cookies == Cookies::One {
             return if shared { Decision::Defer } else { Decision::Remove };
         }
         // 5. In use, and the idle deadline comes nearer.
@@ -69,14 +69,6 @@ impl Facts {
         }
         // 6. Nothing to do; a new visitor with nothing in the session gets no cookie.
         Decision::Leave
-    }
-}
-
-/// What is to happen to a cookie that was refused.
-fn treatment(origin: Origin) -> Option<Treatment> {
-    match origin {
-        Origin::Rejected(reason) => Some(reason.treatment()),
-        Origin::New | Origin::Restored => None,
     }
 }
 

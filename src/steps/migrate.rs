@@ -1,5 +1,6 @@
 //! Cookies of the library that was used before → the session of a visitor.
 
+use crate::ended::number::NO_CUT;
 use crate::migration::old_jar::OldJar;
 use crate::migration::{id, private_jar};
 use crate::rules::reason::{Reason, Refusal};
@@ -16,9 +17,6 @@ use uuid::Uuid;
 
 /// At most this many old cookies per request are decrypted. With one more none of them counts.
 const MAX_OPENED: usize = 16;
-
-/// "A subject without a known cut": an old cookie knows of none.
-const UNKNOWN_CUT: u32 = 1;
 
 /// The authentic old cookies of one request.
 pub(crate) struct OldCookies<'p, T> {
@@ -69,7 +67,8 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         }
         let Some(data) = (jar.convert)(text) else { return Ok(None) };
         let schema = self.schema.sealed_as(None);
-        let stamps = Stamps { id, clocks, schema, cut: UNKNOWN_CUT };
+        // An old cookie knows of no cut.
+        let stamps = Stamps { id, clocks, schema, cut: NO_CUT };
         let invalid = Refusal::at(12, Reason::InvalidPayload);
         let loaded = self.as_if_loaded(&data, stamps).ok_or(invalid)?;
         let mut meta = Meta::restored(loaded, now, self.policy);
