@@ -107,6 +107,14 @@ pub enum EncodeError {
         "no key of the ring seals at this time: check `seal_from` of the newest key and the clock"
     )]
     NoSealingKey,
+    /// The session was ended since it was loaded, or [`end_others`](crate::Session::end_others) was
+    /// called, which only [`save`](crate::Sessions::save) carries out. (`save` says
+    /// [`Saved::Kept`](crate::Saved::Kept) instead.)
+    #[error(
+        "the session was ended since it was loaded, or it is to end the others of its subject, which \
+         only `save` does: load it again, or call `save`"
+    )]
+    Ended,
 }
 
 impl From<NoRandomness> for EncodeError {

@@ -142,7 +142,7 @@ pub fn inspect(
     };
 
     let (policy, at) = (server.policy(), Timestamp::from_time(now));
-    let live = LiveState::new(ring.clone());
+    let live = LiveState::new(ring.clone(), None);
     let (opened, refusal) = match codec.open(value.as_bytes(), &live, &policy, at) {
         Ok(opened) => (Some(opened), None),
         Err(rejection) => {

@@ -145,7 +145,7 @@ pub use cookie::SameSite;
 #[cfg(feature = "dynamic")]
 pub use dynamic::{Dynamic, DynamicError};
 pub use ended::entry::EntryBytes;
-pub use ended::error::{ApplyError, EndError};
+pub use ended::error::{ApplyError, EndError, NoSubject};
 pub use ended::feed_error::FeedError;
 pub use ended::file_feed::FileFeed;
 pub use ended::health::FeedHealth;

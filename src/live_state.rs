@@ -1,11 +1,14 @@
 //! Which keys and which cuts count now? What changes while a `Sessions` serves.
 
+use crate::ended::list::EndedSessions;
 use crate::keys::ring::KeyRing;
+use crate::rules::reason::Reason;
 use crate::telemetry::Warnings;
 use crate::timestamp::Timestamp;
 use arc_swap::{ArcSwap, Guard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use uuid::Uuid;
 
 /// What all clones of a `Sessions` share and may change at any time, without a lock on the path of
 /// a request.
@@ -13,6 +16,8 @@ pub(crate) struct LiveState {
     ring: ArcSwap<KeyRing>,
     /// Milliseconds since the Unix epoch.
     reject_created_before: AtomicU64,
+    /// The sessions that ended before their deadlines, if they are remembered.
+    ended: Option<EndedSessions>,
     /// A cookie named a key that the ring does not have: perhaps the key file has it by now.
     unknown_key_met: AtomicBool,
     /// Which warnings were given lately.
@@ -20,10 +25,11 @@ pub(crate) struct LiveState {
 }
 
 impl LiveState {
-    pub(crate) fn new(ring: KeyRing) -> LiveState {
+    pub(crate) fn new(ring: KeyRing, ended: Option<EndedSessions>) -> LiveState {
         LiveState {
             reject_created_before: AtomicU64::new(ring.reject_created_before_millis()),
             ring: ArcSwap::from_pointee(ring),
+            ended,
             unknown_key_met: AtomicBool::new(false),
             warnings: Warnings::default(),
         }
@@ -47,9 +53,14 @@ impl LiveState {
         self.reject_created_before.fetch_max(time.millis(), Ordering::Relaxed);
     }
 
-    /// Returns whether a session created then counts.
-    pub(crate) fn counts(&self, created: Timestamp) -> bool {
-        created.millis() >= self.reject_created_before.load(Ordering::Relaxed)
+    /// Returns why a session with this id, created then, does not count any more: row 10 of
+    /// `docs/format.md`.
+    pub(crate) fn end_of(&self, id: Uuid, created: Timestamp) -> Option<Reason> {
+        if created.millis() < self.reject_created_before.load(Ordering::Relaxed) {
+            return Some(Reason::Revoked);
+        }
+        let ended = self.ended.as_ref()?;
+        (created < ended.everyone() || ended.is_ended(id)).then_some(Reason::Ended)
     }
 
     /// Leaves a mark for the thread that reads the key file.

@@ -1,9 +1,12 @@
 //! What a handler holds: its data, the session's id and age, and what to do with it.
 
 pub(crate) mod arrived;
+pub(crate) mod ending;
+pub(crate) mod loaded;
 pub(crate) mod meta;
 pub(crate) mod token_shown;
 
+use crate::ended::error::NoSubject;
 use crate::rules::timeouts::{Policy, Timeouts};
 use crate::session::meta::{Cookies, Meta, Origin};
 use crate::timestamp::Timestamp;
@@ -115,7 +118,8 @@ impl<T> Session<T> {
     }
 
     /// Starts over: default data, a new id, fresh clocks, the timeouts of the policy. For a sign-in
-    /// that keeps nothing of what came before, or a sign-out with a farewell message.
+    /// that keeps nothing of what came before, or a sign-out with a farewell message. What the request
+    /// brought ends as with [`destroy`](Session::destroy).
     ///
     /// ```
     /// # use sealed_session::Session;
@@ -128,6 +132,7 @@ impl<T> Session<T> {
     where
         T: Default,
     {
+        self.meta.end_what_was_brought();
         self.meta.begin_anew();
         self.meta.changes.reset = true;
         self.meta.clocks.own = None;
@@ -146,10 +151,54 @@ impl<T> Session<T> {
     /// session before or after this call is saved; use [`reset`](Session::reset) to go on with an
     /// empty one.
     ///
-    /// A copy of the cookie that somebody made before stays valid until its deadlines; see
-    /// [`revoked`](crate::SessionsBuilder::revoked) for ending those too.
+    /// A copy of the cookie that somebody made before is refused from this call on, also if the handler
+    /// panics afterwards, if ended sessions are remembered: see
+    /// [`ended`](crate::SessionsBuilder::ended). Without that it stays valid until its deadlines.
     pub fn destroy(&mut self) {
+        self.meta.end_what_was_brought();
         self.meta.changes.destroyed = true;
+    }
+
+    /// Ends every other session of this session's subject when this one is saved: "sign out my other
+    /// devices", a new password. This one goes on.
+    ///
+    /// Anyone with a copy of the cookie could do this, so ask for the password first. If the subject's
+    /// sessions were ended by somebody else since this one was loaded, or by `end_others` on this
+    /// server within the last second, nothing ends and nothing is written
+    /// ([`Saved::Kept`](crate::Saved::Kept)). If the response is lost, its visitor signs in again.
+    ///
+    /// ```
+    /// # use sealed_session::{EndedSessions, Key, KeyRing, Saved, Sessions};
+    /// # use http::HeaderMap;
+    /// # use time::Duration;
+    /// # #[derive(serde::Serialize, serde::Deserialize, Default)]
+    /// # struct Visit { user: Option<u64> }
+    /// # let ended = EndedSessions::new("shop", Duration::hours(8));
+    /// # let sessions = Sessions::<Visit>::builder("shop", KeyRing::new(Key::generate()))
+    /// #     .ended(&ended)
+    /// #     .subject(|visit: &Visit| visit.user.map(|id| id.to_string()))
+    /// #     .build()?;
+    /// # let (request, mut response) = (HeaderMap::new(), HeaderMap::new());
+    /// let mut session = sessions.load(&request);
+    /// session.renew();
+    /// session.user = Some(17); // with the new password
+    /// session.end_others()?;
+    /// assert_eq!(sessions.save(session, &mut response)?, Saved::Written);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NoSubject`] if the session is nobody's now, or was not loaded by a
+    /// [`Sessions`](crate::Sessions) with [`ended`](crate::SessionsBuilder::ended).
+    pub fn end_others(&mut self) -> Result<(), NoSubject>
+    where
+        T: 'static,
+    {
+        let ending = self.meta.ending.as_ref().ok_or(NoSubject)?;
+        ending.subject(&self.data).ok_or(NoSubject)?;
+        self.meta.changes.end_others = true;
+        Ok(())
     }
 
     /// Gives this session its own timeouts, in whole seconds: "remember me".

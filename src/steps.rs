@@ -1,6 +1,7 @@
 //! What `load` and `save` do, step by step.
 
 pub(crate) mod decide;
+pub(crate) mod ended;
 pub(crate) mod load;
 #[cfg(feature = "private-jar")]
 pub(crate) mod migrate;

@@ -57,6 +57,8 @@ impl OncePerMinute {
 #[cfg_attr(not(feature = "tracing"), expect(dead_code))]
 pub(crate) struct Warnings {
     kept: OncePerMinute,
+    ended: OncePerMinute,
+    others: OncePerMinute,
     older_servers: OncePerMinute,
     timeouts: OncePerMinute,
     #[cfg(feature = "_adapter")]
@@ -129,6 +131,40 @@ pub(crate) fn change_kept_out(
             type_name,
             "a change of the session was not written: the browser's cookie is kept for a server that can \
              use it. `renew()` or `reset()` would overwrite it. Said once a minute at most"
+        );
+    }
+}
+
+/// A handler's change was not written, because the session ended meanwhile.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn ended_meanwhile(
+    why: &str,
+    type_name: &str,
+    warnings: &Warnings,
+    now: Timestamp,
+) {
+    #[cfg(feature = "tracing")]
+    if warnings.ended.may(now) {
+        tracing::warn!(
+            target: TARGET,
+            why,
+            type_name,
+            "a change of the session was not written, so that an ended session does not come back. Said \
+             once a minute at most"
+        );
+    }
+}
+
+/// `end_others` was called and the session was then destroyed.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn others_not_ended(type_name: &str, warnings: &Warnings, now: Timestamp) {
+    #[cfg(feature = "tracing")]
+    if warnings.others.may(now) {
+        tracing::warn!(
+            target: TARGET,
+            type_name,
+            "`end_others` did nothing, because the session was destroyed in the same request: call \
+             `EndedSessions::end_all_of` to end this one, too. Said once a minute at most"
         );
     }
 }

@@ -1,5 +1,6 @@
 //! How is a `Sessions<T>` configured?
 
+use crate::config::ended::{EndedSettings, Readers};
 #[cfg(feature = "private-jar")]
 use crate::config::old_jar::{self, OldJarSettings};
 use crate::config::validate;
@@ -18,6 +19,7 @@ use crate::wire::schema::{self, Schema, SealAs, Upgrade};
 use cookie::SameSite;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
+use std::sync::Arc;
 use time::Duration;
 
 impl<T: Serialize + DeserializeOwned> Sessions<T> {
@@ -62,6 +64,7 @@ pub struct SessionsBuilder<T> {
     upgrades: Vec<(u32, Upgrade<T>)>,
     seal_as: Option<Box<SealAs<T>>>,
     revoked: Option<Revoked<T>>,
+    pub(super) ended: EndedSettings<T>,
     #[cfg(feature = "private-jar")]
     pub(super) old_jars: Vec<OldJarSettings<T>>,
 }
@@ -92,6 +95,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
             upgrades: Vec::new(),
             seal_as: None,
             revoked: None,
+            ended: EndedSettings::default(),
             #[cfg(feature = "private-jar")]
             old_jars: Vec::new(),
         }
@@ -272,21 +276,20 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     }
 
     /// Sets a hook that is called for each session that passes every other check; return `true` to
-    /// reject it. This is the place
-    /// for a list of ids that were signed out, or for a user's "sign out everywhere": without it, a
-    /// copy of a cookie made before a logout stays valid until its deadlines.
+    /// reject it. For a rule of the application's own, like an account that was locked; sign-outs and
+    /// "sign out everywhere" are what [`ended`](SessionsBuilder::ended) is for.
     ///
     /// ```
     /// # use sealed_session::{Key, KeyRing, Session, Sessions};
     /// # use serde::{Serialize, Deserialize};
     /// # #[derive(Serialize, Deserialize, Default)]
     /// # struct Visit { user: Option<String> }
-    /// # fn signed_out_everywhere(user: &str) -> Option<time::OffsetDateTime> { None }
+    /// # fn locked_at(user: &str) -> Option<time::OffsetDateTime> { None }
     /// # let keys = KeyRing::new(Key::generate());
     /// let sessions = Sessions::<Visit>::builder("shop", keys)
     ///     .revoked(|session: &Session<Visit>| {
-    ///         let ended = session.user.as_deref().and_then(signed_out_everywhere);
-    ///         ended.is_some_and(|time| session.created_at() <= time)
+    ///         let locked = session.user.as_deref().and_then(locked_at);
+    ///         locked.is_some_and(|time| session.created_at() <= time)
     ///     })
     ///     .build()?;
     /// # Ok::<(), sealed_session::ConfigError>(())
@@ -317,7 +320,8 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     /// (RFC 6265bis §4.1.3); `SameSite=None` or `Partitioned` without `Secure`; a timeout that is
     /// not whole seconds, not positive or too long; a padding outside 1 to 256; an upgrade from
     /// this version or a later one; a `T` whose default does not survive serialisation or does not
-    /// fit a cookie.
+    /// fit a cookie; `ended` without `subject` or the other way round, or with a list that keeps ends for
+    /// less than the longest absolute timeout.
     pub fn build(mut self) -> Result<Sessions<T>, ConfigError>
     where
         T: Default,
@@ -346,14 +350,23 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
         validate::seal_as(&schema)?;
         let codec = Codec::new(&self.app, &self.cookie.name, self.padding);
         let (default_data, default_current_data) = validate::default_data(&codec, &schema)?;
+        let schema = Arc::new(schema);
+        let live = LiveState::new(self.keys, self.ended.list().cloned());
+        let readers = Readers {
+            schema: Arc::clone(&schema),
+            #[cfg(feature = "private-jar")]
+            old: old_jar.as_ref().map(|jar| Arc::clone(&jar.convert)),
+        };
+        let ended = self.ended.check(&policy, readers)?;
         Ok(Sessions::from_parts(Parts {
-            live: LiveState::new(self.keys),
+            live,
             finder: CookieFinder::new(&self.cookie.name),
             writer: CookieWriter::new(&self.cookie, self.persistence),
             codec,
             schema,
             policy,
             revoked: self.revoked,
+            ended,
             #[cfg(feature = "private-jar")]
             old_jar,
             default_data,

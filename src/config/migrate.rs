@@ -3,6 +3,7 @@
 use crate::config::builder::SessionsBuilder;
 use crate::config::old_jar::OldJarSettings;
 use std::ops::Range;
+use std::sync::Arc;
 use time::OffsetDateTime;
 
 impl<T> SessionsBuilder<T> {
@@ -25,8 +26,8 @@ impl<T> SessionsBuilder<T> {
     ///
     /// Two things that this cannot do:
     ///
-    /// - **End a copy of an old cookie** before `accepted` ends: unless ended sessions are remembered,
-    ///   a copy that somebody has kept signs in again.
+    /// - **End a copy of an old cookie** before `accepted` ends: unless ended sessions are remembered
+    ///   ([`ended`](SessionsBuilder::ended)), a copy that somebody has kept signs in again.
     /// - **Remove an old cookie of another path or domain** than ours: browsers remove only what these
     ///   name. Set it so: `path` and `domain` are those of the old cookie as long as this is on.
     ///
@@ -66,7 +67,7 @@ impl<T> SessionsBuilder<T> {
             name: old_name.into(),
             key: key.clone(),
             accepted,
-            convert: Box::new(session),
+            convert: Arc::new(session),
         });
         self
     }

@@ -20,6 +20,14 @@ pub enum EndError {
     EmptySubject,
 }
 
+/// A session that is nobody's cannot end the others of its subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the session is nobody's, so there are no others to end: sign the user in first, and give the \
+     `Sessions` that loads it `.ended(…)` and `.subject(…)`"
+)]
+pub struct NoSubject;
+
 /// The bytes are no entry that this list takes. A feed skips them and goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

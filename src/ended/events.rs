@@ -15,6 +15,15 @@ pub(crate) fn without_feed() {
     );
 }
 
+/// The closure given to `.subject(…)` returned an empty text. Told once.
+pub(crate) fn empty_subject() {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: TARGET,
+        "the closure given to `.subject(…)` returned an empty text, which counts as nobody: return \
+         `None` for a session that is nobody's"
+    );
+}
+
 /// An entry of ended sessions lies ahead of this server's clock.
 pub(crate) fn from_the_future() {
     #[cfg(feature = "tracing")]

@@ -22,11 +22,18 @@ const BETWEEN_CUTS: u64 = 1000;
 pub(crate) struct Seen {
     sequence: u64,
     made: Vec<(Subject, u32)>,
+    ended: Vec<Uuid>,
 }
 
 impl Seen {
-    fn made(&self, subject: Subject, number: u32) -> bool {
+    /// Returns whether this request has made this cut.
+    pub(crate) fn made(&self, subject: Subject, number: u32) -> bool {
         self.made.contains(&(subject, number))
+    }
+
+    /// Returns whether this request was the one that ended this id.
+    pub(crate) fn has_ended(&self, id: Uuid) -> bool {
+        self.ended.contains(&id)
     }
 }
 
@@ -41,12 +48,10 @@ pub(crate) enum Recorded {
     Nothing,
 }
 
-// The pipelines in `sessions.rs` call these.
-#[cfg_attr(not(test), allow(dead_code))]
 impl EndedSessions {
     /// Returns what the list says now. Asked for by `load` before it looks anything up.
     pub(crate) fn seen(&self) -> Seen {
-        Seen { sequence: self.list.sequence(), made: Vec::new() }
+        Seen { sequence: self.list.sequence(), ..Seen::default() }
     }
 
     /// Returns the time before which no session counts. One relaxed load.
@@ -108,7 +113,7 @@ impl EndedSessions {
         if subject.is_none() && cut == number::NO_SUBJECT {
             return Recorded::Nothing;
         }
-        self.list.change(now, |list| {
+        let recorded = self.list.change(now, |list| {
             if list.is_ended(id, subject, cut) {
                 return Recorded::Nothing;
             }
@@ -125,7 +130,11 @@ impl EndedSessions {
                     Recorded::Listed
                 }
             }
-        })
+        });
+        if recorded != Recorded::Nothing {
+            seen.ended.push(id);
+        }
+        recorded
     }
 
     /// Returns the cut that `end_others` seals this session with, which carries `own` now: greater

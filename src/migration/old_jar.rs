@@ -3,9 +3,10 @@
 use crate::headers::cookie::CookieFinder;
 use crate::headers::set_cookie::CookieWriter;
 use crate::timestamp::Timestamp;
+use std::sync::Arc;
 
 /// Makes a session's data of what the application kept in the old cookie.
-pub(crate) type Convert<T> = Box<dyn Fn(&str) -> Option<T> + Send + Sync>;
+pub(crate) type Convert<T> = Arc<dyn Fn(&str) -> Option<T> + Send + Sync>;
 
 /// One jar whose cookies are still accepted.
 pub(crate) struct OldJar<T> {

@@ -38,6 +38,10 @@ pub enum Reason {
     /// Authentic, but refused by [`revoked`](crate::SessionsBuilder::revoked) or
     /// [`reject_created_before`](crate::Sessions::reject_created_before).
     Revoked,
+    /// Authentic, but the session ended before its deadlines: its id, all sessions of its subject, or
+    /// all that are as old ([`EndedSessions`](crate::EndedSessions)). The cookie is kept unless the
+    /// handler changes the session.
+    Ended,
     /// Authentic, and of a newer schema than this server's. The cookie is kept.
     NewerSchema,
     /// Authentic, and older than this application's schema without an
@@ -79,6 +83,7 @@ impl Reason {
             Reason::AbsoluteTimeout => "absolute_timeout",
             Reason::IdleTimeout => "idle_timeout",
             Reason::Revoked => "revoked",
+            Reason::Ended => "ended",
             Reason::NewerSchema => "newer_schema",
             Reason::OldSchema => "old_schema",
             Reason::Ambiguous => "ambiguous",
@@ -98,6 +103,8 @@ impl Reason {
             Reason::UnknownKey => Treatment::Leave,
             // The browser drops these by itself.
             Reason::IdleTimeout | Reason::AbsoluteTimeout => Treatment::Leave,
+            // The browser may hold a newer one by the time that the response is there.
+            Reason::Ended => Treatment::Leave,
             // Removing one of two could leave the attacker's.
             Reason::Ambiguous => Treatment::Leave,
             Reason::TooLong

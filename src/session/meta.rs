@@ -4,9 +4,11 @@ use crate::random::{self, NoRandomness};
 use crate::rules::reason::{Reason, Treatment};
 use crate::rules::timeouts::{Clocks, Policy, Timeouts};
 use crate::session::arrived::Arrived;
+use crate::session::ending::Ending;
+use crate::session::loaded::Loaded;
 use crate::session::token_shown::TokenShown;
 use crate::timestamp::Timestamp;
-use crate::wire::plaintext::{self, Plaintext, Stamps};
+use crate::wire::plaintext;
 use std::sync::{Arc, OnceLock};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -72,9 +74,11 @@ pub(crate) struct Meta {
     pub(crate) cookies: Cookies,
     /// The same cookies, for form tokens.
     pub(crate) arrived: Arrived,
-    /// The ids of sessions that the request brought in authentic cookies of another library.
+    /// Whether the request brought an authentic cookie of another library.
     #[cfg(feature = "private-jar")]
-    pub(crate) old_ids: Option<Arc<[Uuid]>>,
+    pub(crate) has_old_cookie: bool,
+    /// What else the request brought that can be ended, if ended sessions are remembered.
+    pub(crate) ending: Option<Arc<Ending>>,
     /// Whether it is one of those, and in no cookie of ours yet.
     pub(crate) migrated: bool,
     /// Whether a form token was made.
@@ -106,73 +110,6 @@ impl SessionId {
     }
 }
 
-/// A session as it was in its cookie.
-pub(crate) struct Loaded {
-    pub(crate) stamps: Stamps,
-    plaintext: SharedPlaintext,
-    /// The data in other schemas, if an upgrade made it from an older one.
-    pub(crate) upgraded: Option<Upgraded>,
-}
-
-/// The bytes of what an upgrade has made, so that it runs once.
-#[derive(Clone)]
-pub(crate) struct Upgraded {
-    /// In today's schema.
-    pub(crate) current: Vec<u8>,
-    /// In the schema that it is going to be sealed in, if that is yet another one.
-    pub(crate) sealed: Option<Vec<u8>>,
-}
-
-/// Shared only if a view may come to need it, too: that costs an allocation.
-enum SharedPlaintext {
-    Owned(Plaintext),
-    #[cfg_attr(not(feature = "_adapter"), expect(dead_code))]
-    Shared(Arc<Plaintext>),
-}
-
-impl Loaded {
-    #[cfg(feature = "_adapter")]
-    fn share(&mut self) -> Loaded {
-        let shared = match &mut self.plaintext {
-            SharedPlaintext::Shared(shared) => Arc::clone(shared),
-            SharedPlaintext::Owned(owned) => {
-                let shared = Arc::new(owned.take());
-                self.plaintext = SharedPlaintext::Shared(Arc::clone(&shared));
-                shared
-            }
-        };
-        let plaintext = SharedPlaintext::Shared(shared);
-        Loaded { stamps: self.stamps, plaintext, upgraded: self.upgraded.clone() }
-    }
-
-    pub(crate) fn new(stamps: Stamps, plaintext: Plaintext, upgraded: Option<Upgraded>) -> Loaded {
-        Loaded { stamps, plaintext: SharedPlaintext::Owned(plaintext), upgraded }
-    }
-
-    /// Returns the data as it came.
-    pub(crate) fn data(&self) -> &[u8] {
-        match &self.plaintext {
-            SharedPlaintext::Owned(plaintext) => plaintext.data(),
-            SharedPlaintext::Shared(plaintext) => plaintext.data(),
-        }
-    }
-
-    /// Returns the data as it came, in today's schema if an upgrade has made it from an older one.
-    pub(crate) fn current_data(&self) -> &[u8] {
-        self.upgraded.as_ref().map_or_else(|| self.data(), |upgraded| &upgraded.current)
-    }
-
-    /// Returns the data as it would have come in `schema`, in which it is going to be sealed; `None`
-    /// if that could not be written.
-    pub(crate) fn data_in(&self, schema: u32) -> Option<&[u8]> {
-        if self.stamps.schema == schema {
-            return Some(self.data());
-        }
-        let upgraded = self.upgraded.as_ref()?;
-        Some(upgraded.sealed.as_ref().unwrap_or(&upgraded.current))
-    }
-}
-
 /// What the handler asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Changes {
@@ -184,6 +121,8 @@ pub(crate) struct Changes {
     pub(crate) reset: bool,
     pub(crate) rotated: bool,
     pub(crate) destroyed: bool,
+    /// Every other session of its subject is to end with the save of this one.
+    pub(crate) end_others: bool,
     /// `set_timeouts` was called since the session was loaded or reset.
     pub(crate) timeouts_set: bool,
 }
@@ -200,7 +139,8 @@ impl Meta {
             cookies,
             arrived: Arrived::Nothing,
             #[cfg(feature = "private-jar")]
-            old_ids: None,
+            has_old_cookie: false,
+            ending: None,
             migrated: false,
             token_shown: TokenShown::not_yet(),
             loaded: None,
@@ -219,7 +159,8 @@ impl Meta {
             cookies: Cookies::One,
             arrived: Arrived::Nothing,
             #[cfg(feature = "private-jar")]
-            old_ids: None,
+            has_old_cookie: false,
+            ending: None,
             migrated: false,
             token_shown: TokenShown::not_yet(),
             loaded: Some(loaded),
@@ -233,8 +174,7 @@ impl Meta {
         Meta {
             id: self.id.clone(),
             arrived: self.arrived.clone(),
-            #[cfg(feature = "private-jar")]
-            old_ids: self.old_ids.clone(),
+            ending: self.ending.clone(),
             token_shown: self.token_shown.share(),
             loaded: self.loaded.as_mut().map(Loaded::share),
             ..*self
@@ -327,15 +267,17 @@ impl Meta {
         self.loaded.as_ref().map(|loaded| loaded.stamps.schema)
     }
 
-    /// Returns the cut that its cookie carried.
-    pub(crate) fn loaded_cut(&self) -> u32 {
-        self.loaded.as_ref().map_or(0, |loaded| loaded.stamps.cut)
-    }
-
     /// Returns whether the id or the session's own timeouts are others than in its cookie.
     pub(crate) fn stamps_changed(&self) -> bool {
         let before = self.loaded.as_ref().and_then(|loaded| loaded.stamps.clocks.own);
         self.changes.rotated || self.clocks.own != before
+    }
+
+    /// Ends, at once, every session that the request brought.
+    pub(crate) fn end_what_was_brought(&self) {
+        if let Some(ending) = &self.ending {
+            ending.end_all(self.loaded.as_ref(), self.now);
+        }
     }
 
     /// Gives it another id, which is still to be drawn.

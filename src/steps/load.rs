@@ -6,12 +6,15 @@ use crate::rules::reason::Treatment;
 use crate::rules::reason::{Reason, Refusal};
 use crate::session::Session;
 use crate::session::arrived::Arriving;
-use crate::session::meta::{Cookies, Loaded, Meta, Origin, Upgraded};
+use crate::session::ending::Ending;
+use crate::session::loaded::{Loaded, Upgraded};
+use crate::session::meta::{Cookies, Meta, Origin};
 use crate::steps::parts::Parts;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 use crate::wire::codec::{Opened, Rejection};
 use serde::{Serialize, de::DeserializeOwned};
+use std::sync::Arc;
 
 /// At most this many of our cookies per request are decrypted, so that work is bounded. If there is
 /// one more whose key opens, none of them counts: the visitor's own could be the one that was not
@@ -32,6 +35,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         T: Default,
     {
         let ring = self.live.ring();
+        let mut ending = self.begin_ending();
         let mut cookies = Cookies::None;
         let mut arriving = Arriving::default();
         let mut recognised = 0;
@@ -71,11 +75,21 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
                 Ok(session) => match &found {
                     Some(other) if other.meta.drawn_id() != session.meta.drawn_id() => {
                         refused.overrule(Reason::Ambiguous);
+                        keep_for_its_end(&mut ending, session.meta.loaded);
                     }
-                    Some(other) if other.meta.clocks.renewed >= session.meta.clocks.renewed => {}
-                    _ => found = Some(Box::new(session)),
+                    Some(other) if other.meta.clocks.renewed >= session.meta.clocks.renewed => {
+                        keep_for_its_end(&mut ending, session.meta.loaded);
+                    }
+                    _ => {
+                        let earlier = found.replace(Box::new(session));
+                        let loaded = earlier.and_then(|session| session.meta.loaded);
+                        keep_for_its_end(&mut ending, loaded);
+                    }
                 },
-                Err(rejection) => refused.add(&rejection),
+                Err(rejection) => {
+                    refused.add(&rejection);
+                    keep_for_its_end(&mut ending, rejection.opened.map(|opened| (*opened).into()));
+                }
             }
         }
 
@@ -88,46 +102,57 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         if found.is_none() && refused.leave_room_for_old_ones() {
             match self.migrate(&old, now) {
                 Ok(migrated) => found = migrated,
-                Err(refusal) => refused.add(&Rejection { refusal, key: None, opened: None }),
+                Err(refusal) => refused.add(&Rejection::unread(refusal)),
             }
         }
 
         // 6. The one that was found, or a new one in place of what was refused.
         #[cfg(feature = "private-jar")]
-        let (cookies, old_ids) = match old.ids.is_empty() {
-            true => (cookies, None),
-            false => (cookies.at_least_one(), Some(old.ids.into())),
-        };
-        let origin = match (refused.overruling, found, refused.to_act_on) {
+        let has_old_cookie = !old.cookies.is_empty();
+        #[cfg(feature = "private-jar")]
+        let cookies = if has_old_cookie { cookies.at_least_one() } else { cookies };
+        #[cfg(feature = "private-jar")]
+        if let Some(ending) = &mut ending {
+            ending.add_old(old.cookies);
+        }
+        let origin = match (refused.overruling, &found, refused.to_act_on) {
             (Some(reason), _, _) => Origin::Rejected(reason),
-            (None, Some(mut session), _) => {
-                session.meta.cookies = cookies;
-                session.meta.arrived = arriving.finish();
-                #[cfg(feature = "private-jar")]
-                {
-                    session.meta.old_ids = old_ids;
-                }
-                return session;
-            }
+            (None, Some(_), _) => Origin::Restored,
             (None, None, Some(refusal)) => Origin::Rejected(refusal.reason),
             (None, None, None) => Origin::New,
         };
-        let mut meta = Meta::fresh(now, self.policy, origin, cookies);
-        meta.arrived = arriving.finish();
+        let mut session = match found {
+            Some(session) if origin == Origin::Restored => session,
+            found => {
+                keep_for_its_end(&mut ending, found.and_then(|session| session.meta.loaded));
+                let meta = Meta::fresh(now, self.policy, origin, cookies);
+                Box::new(Session::from_parts(T::default(), meta))
+            }
+        };
+        session.meta.cookies = cookies;
+        session.meta.arrived = arriving.finish();
+        session.meta.ending = ending.map(Arc::new);
         #[cfg(feature = "private-jar")]
         {
-            meta.old_ids = old_ids;
+            session.meta.has_old_cookie = has_old_cookie;
         }
-        Box::new(Session::from_parts(T::default(), meta))
+        session
     }
 
     /// Opens one value.
     pub(crate) fn decode(&self, value: &[u8], now: Timestamp) -> Result<Session<T>, Reason> {
+        let ending = self.begin_ending();
         let opened = self.codec.open(value, &self.live, &self.policy, now);
-        opened.and_then(|opened| self.admit(opened, now)).map_err(|rejection| {
-            telemetry::rejected(rejection.refusal.reason, rejection.key);
-            rejection.refusal.reason
-        })
+        match opened.and_then(|opened| self.admit(opened, now)) {
+            Ok(mut session) => {
+                session.meta.ending = ending.map(Arc::new);
+                Ok(session)
+            }
+            Err(rejection) => {
+                telemetry::rejected(rejection.refusal.reason, rejection.key);
+                Err(rejection.refusal.reason)
+            }
+        }
     }
 
     /// Rows 11 to 13 of `docs/format.md`: the checks that need `T`.
@@ -142,15 +167,21 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
                 return Err(Rejection::authentic(refusal, opened));
             }
         };
+        // 13. All sessions of its subject, and what the application ended.
+        if self.subject_has_ended(&data, stamps.cut) {
+            let opened = Opened { key_id, stamps, plaintext };
+            return Err(Rejection::authentic(Refusal::at(13, Reason::Ended), opened));
+        }
         let upgraded = self.upgraded(&data, stamps.schema);
         let loaded = Loaded::new(stamps, plaintext, upgraded);
         let session = Session::from_parts(data, Meta::restored(loaded, now, self.policy));
-        // 13. What the application ended.
         if let Some(revoked) = &self.revoked
             && revoked(&session)
         {
+            let refusal = Refusal::at(13, Reason::Revoked);
+            let opened = session.meta.loaded.and_then(|loaded| loaded.into_opened(key_id));
             let key = Some(NamedKey { id: key_id, known: true });
-            return Err(Rejection { refusal: Refusal::at(13, Reason::Revoked), key, opened: None });
+            return Err(Rejection { refusal, key, opened: opened.map(Box::new) });
         }
         telemetry::opened(key_id);
         Ok(session)
@@ -170,6 +201,13 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         let is_another = sealed_as != schema && sealed_as != self.schema.version;
         let sealed = if is_another { Some(bytes(sealed_as)?) } else { None };
         Some(Upgraded { current: bytes(self.schema.version)?, sealed })
+    }
+}
+
+/// Keeps an authentic cookie that the session is not made of, so that a sign-out ends it, too.
+fn keep_for_its_end(ending: &mut Option<Ending>, loaded: Option<Loaded>) {
+    if let (Some(ending), Some(loaded)) = (ending, loaded) {
+        ending.add(loaded);
     }
 }
 

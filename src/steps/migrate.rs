@@ -6,43 +6,43 @@ use crate::migration::{id, private_jar};
 use crate::rules::reason::{Reason, Refusal};
 use crate::rules::timeouts::Clocks;
 use crate::session::Session;
-use crate::session::meta::{Loaded, Meta};
+use crate::session::ending::OldCookie;
+use crate::session::loaded::Loaded;
+use crate::session::meta::Meta;
 use crate::steps::parts::Parts;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 use crate::wire::plaintext::Stamps;
 use http::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
-use uuid::Uuid;
 
 /// At most this many old cookies per request are decrypted. With one more none of them counts.
 const MAX_OPENED: usize = 16;
 
 /// The authentic old cookies of one request.
 pub(crate) struct OldCookies<'p, T> {
-    /// The ids of the sessions that they are, each once.
-    pub(crate) ids: Vec<Uuid>,
-    /// The last one, and what it holds.
-    text: Option<(&'p OldJar<T>, String)>,
+    jar: Option<&'p OldJar<T>>,
+    /// One for each session that they are.
+    pub(crate) cookies: Vec<OldCookie>,
 }
 
 impl<T: Serialize + DeserializeOwned> Parts<T> {
     /// Opens the old cookies in these headers. With none, or past the end of the migration, nothing is
     /// done.
     pub(crate) fn old_cookies(&self, headers: &[&[u8]], now: Timestamp) -> OldCookies<'_, T> {
-        let mut old = OldCookies { ids: Vec::new(), text: None };
-        let Some(jar) = self.old_jar.as_ref().filter(|jar| now < jar.until) else { return old };
+        let jar = self.old_jar.as_ref().filter(|jar| now < jar.until);
+        let mut old = OldCookies { jar, cookies: Vec::new() };
+        let Some(jar) = jar else { return old };
         for (place, value) in jar.finder.values(headers.iter().copied()).enumerate() {
             if place == MAX_OPENED {
                 telemetry::rejected(Reason::TooMany, None);
-                return OldCookies { ids: Vec::new(), text: None };
+                return OldCookies { jar: None, cookies: Vec::new() };
             }
             if let Some(cookie) = private_jar::open(&jar.key, &jar.name, value) {
                 let id = id::id(jar.since, &cookie.fingerprint);
-                if !old.ids.contains(&id) {
-                    old.ids.push(id);
+                if old.cookies.iter().all(|known| known.id != id) {
+                    old.cookies.push(OldCookie { id, text: cookie.text });
                 }
-                old.text = Some((jar, cookie.text));
             }
         }
         old
@@ -56,18 +56,26 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         old: &OldCookies<'_, T>,
         now: Timestamp,
     ) -> Result<Option<Box<Session<T>>>, Refusal> {
-        let Some((jar, text)) = &old.text else { return Ok(None) };
-        let [id] = old.ids[..] else { return Err(Refusal::at(13, Reason::Ambiguous)) };
+        let Some(jar) = old.jar else { return Ok(None) };
+        let OldCookie { id, text } = match &old.cookies[..] {
+            [] => return Ok(None),
+            [cookie] => cookie,
+            _ => return Err(Refusal::at(13, Reason::Ambiguous)),
+        };
+        let id = *id;
         // The checks of rows 8 to 13, in their order.
         let renewed = now.seconds_since(jar.since);
         let clocks = Clocks { created: jar.since, renewed, own: None };
         clocks.check(&self.policy, now)?;
-        if !self.live.counts(clocks.created) {
-            return Err(Refusal::at(10, Reason::Revoked));
+        if let Some(reason) = self.live.end_of(id, clocks.created) {
+            return Err(Refusal::at(10, reason));
         }
         let Some(data) = (jar.convert)(text) else { return Ok(None) };
-        let schema = self.schema.sealed_as(None);
         // An old cookie knows of no cut.
+        if self.subject_has_ended(&data, NO_CUT) {
+            return Err(Refusal::at(13, Reason::Ended));
+        }
+        let schema = self.schema.sealed_as(None);
         let stamps = Stamps { id, clocks, schema, cut: NO_CUT };
         let invalid = Refusal::at(12, Reason::InvalidPayload);
         let loaded = self.as_if_loaded(&data, stamps).ok_or(invalid)?;
@@ -91,7 +99,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
     /// Removes the old cookies from the browser, if the request brought authentic ones.
     pub(crate) fn remove_old_cookies(&self, meta: &Meta, headers: &mut HeaderMap) {
         if let Some(jar) = &self.old_jar
-            && meta.old_ids.is_some()
+            && meta.has_old_cookie
         {
             jar.writer.remove(headers);
         }

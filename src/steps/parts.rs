@@ -7,15 +7,17 @@ use crate::live_state::LiveState;
 use crate::migration::old_jar::OldJar;
 use crate::rules::timeouts::Policy;
 use crate::session::Session;
+use crate::steps::ended::Ended;
 use crate::wire::codec::Codec;
 use crate::wire::schema::Schema;
+use std::sync::Arc;
 
 /// The parts that `load` and `save` work with.
 pub(crate) struct Parts<T> {
     /// A cookie's value ⇄ stamps and data.
     pub(crate) codec: Codec,
     /// Data ⇄ `T`.
-    pub(crate) schema: Schema<T>,
+    pub(crate) schema: Arc<Schema<T>>,
     /// Which keys and which cuts count now.
     pub(crate) live: LiveState,
     /// When sessions end and are renewed.
@@ -26,6 +28,8 @@ pub(crate) struct Parts<T> {
     pub(crate) writer: CookieWriter,
     /// The application's own check.
     pub(crate) revoked: Option<Revoked<T>>,
+    /// The sessions that ended before their deadlines, and whose a session is.
+    pub(crate) ended: Option<Ended<T>>,
     /// What visitors may still bring from another library.
     #[cfg(feature = "private-jar")]
     pub(crate) old_jar: Option<OldJar<T>>,

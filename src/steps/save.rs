@@ -4,8 +4,10 @@ use crate::error::EncodeError;
 use crate::headers::caching;
 use crate::rules::timeouts::Clocks;
 use crate::session::Session;
-use crate::session::meta::{Loaded, Meta, Origin};
+use crate::session::loaded::Loaded;
+use crate::session::meta::{Meta, Origin};
 use crate::steps::decide::{Decision, Facts, LATE_AFTER_SECONDS};
+use crate::steps::ended::{Cut, NotSealed};
 use crate::steps::parts::Parts;
 use crate::telemetry;
 use crate::timestamp::Timestamp;
@@ -21,10 +23,10 @@ use std::any::type_name;
 pub enum Saved {
     /// Nothing: it is as it should be, or there is none and none is needed. No change was lost.
     Unchanged,
-    /// The handler changed the session, and **the change was not written**: the browser's cookie is
-    /// one that a newer server, or one whose clock is right, can still use, so it was kept. Only
-    /// [`renew`](Session::renew) and [`reset`](Session::reset) overwrite such a cookie. A WARN event
-    /// says why.
+    /// The handler changed the session, and **the change was not written**. Either the browser's cookie
+    /// is one that a newer server, or one whose clock is right, can still use, so it was kept: only
+    /// [`renew`](Session::renew) and [`reset`](Session::reset) overwrite such a cookie. Or the session
+    /// was [ended](crate::EndedSessions) while the request ran. A WARN event says why.
     Kept,
     /// It was written, because the session changed or was due for renewal.
     Written,
@@ -85,6 +87,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             destroyed: meta.changes.destroyed,
             renewed: meta.changes.renewed,
             changed: meta.stamps_changed()
+                || meta.changes.end_others
                 || meta.is_awaited_by_a_form()
                 || draft.as_ref().is_some_and(|draft| self.is_changed(meta, draft)),
             renewal_due: self.is_renewal_due(meta, now),
@@ -93,14 +96,19 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         }
         .decide();
 
-        // 3. Data → cipher → envelope → Set-Cookie.
+        // 3. Data → cipher → envelope → Set-Cookie, if the session has not ended meanwhile.
+        let warnings = &self.live.warnings;
         let saved = match decision {
-            Decision::Write => {
-                self.write(meta, data, draft, headers, now)?;
-                Saved::Written
-            }
-            Decision::Renew => match self.write(meta, data, draft, headers, now) {
+            Decision::Write => match self.write(meta, data, draft, headers, now)? {
                 Ok(()) => Saved::Written,
+                Err(reason) => {
+                    telemetry::ended_meanwhile(reason.text(), type_name::<T>(), warnings, now);
+                    Saved::Kept
+                }
+            },
+            Decision::Renew => match self.write(meta, data, draft, headers, now) {
+                Ok(Ok(())) => Saved::Written,
+                Ok(Err(NotSealed::Ended | NotSealed::OthersEnded)) => Saved::Kept,
                 Err(error) => {
                     telemetry::renewal_deferred(&error);
                     Saved::Deferred
@@ -108,11 +116,13 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             },
             Decision::Remove => {
                 self.writer.remove(headers);
+                if meta.changes.end_others {
+                    telemetry::others_not_ended(type_name::<T>(), warnings, now);
+                }
                 Saved::Removed
             }
             Decision::Keep => {
                 if let Origin::Rejected(reason) = meta.origin {
-                    let warnings = &self.live.warnings;
                     telemetry::change_kept_out(reason, type_name::<T>(), warnings, now);
                 }
                 Saved::Kept
@@ -143,8 +153,13 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
     ) -> Result<Sealed, EncodeError> {
         // 1. Session → data.
         let draft = self.draft(&session.meta, session)?;
-        // 2. Data → cipher → envelope.
-        self.seal(&session.meta, session, draft, self.clocks(&session.meta, now), now)
+        // 2. Has it ended, or is it to end others, which only `save` does?
+        let cut = self.cut_to_seal(&session.meta, session, now).map_err(|_| EncodeError::Ended)?;
+        if cut.ends_others() {
+            return Err(EncodeError::Ended);
+        }
+        // 3. Data → cipher → envelope.
+        self.seal(&session.meta, session, draft, &cut, now)
     }
 
     /// Returns the size that is held against the limit.
@@ -154,7 +169,8 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         now: Timestamp,
     ) -> Result<usize, EncodeError> {
         let draft = self.draft(&session.meta, session)?;
-        let stamps = self.stamps(&session.meta, draft.schema, self.clocks(&session.meta, now));
+        // The rule of size counts every cut as the longest.
+        let stamps = self.stamps(&session.meta, draft.schema, 0, now);
         let len = self.codec.max_cookie_len(&stamps, draft.plaintext.data_len());
         match self.check_size(session, &draft, &stamps) {
             Err(EncodeError::TooLarge { size, .. }) => Ok(size),
@@ -196,7 +212,8 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             || meta.origin == Origin::Restored && meta.clocks.renewal_due(&self.policy, now)
     }
 
-    /// Seals data into `Set-Cookie`, from its draft if there is one already.
+    /// Seals data into `Set-Cookie`, from its draft if there is one already. Does nothing if the session
+    /// has ended meanwhile.
     fn write(
         &self,
         meta: &Meta,
@@ -204,7 +221,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         draft: Option<Result<Draft, EncodeError>>,
         headers: &mut HeaderMap,
         now: Timestamp,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<Result<(), NotSealed>, EncodeError> {
         let again;
         let data = match data {
             Some(data) => data,
@@ -213,12 +230,20 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
                 again.as_ref().ok_or(EncodeError::RoundTrip { type_name: type_name::<T>() })?
             }
         };
+        let cut = match self.cut_to_seal(meta, data, now) {
+            Ok(cut) => cut,
+            Err(reason) => return Ok(Err(reason)),
+        };
         let draft = draft.unwrap_or_else(|| self.draft(meta, data))?;
+        let sealed = self.seal(meta, data, draft, &cut, now)?;
+        // Only now, because nothing ends if nothing could be sealed.
+        if let Err(reason) = self.end_others(meta, &cut, now) {
+            return Ok(Err(reason));
+        }
         let clocks = self.clocks(meta, now);
         let max_age = clocks.seconds_left(&self.policy, now);
-        let sealed = self.seal(meta, data, draft, clocks, now)?;
         self.writer.set(headers, max_age, clocks.own.is_some(), &sealed.envelope);
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Reads the data that the request brought once more. No hook is asked and no upgrade runs again.
@@ -234,10 +259,10 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         meta: &Meta,
         data: &T,
         draft: Draft,
-        clocks: Clocks,
+        cut: &Cut,
         now: Timestamp,
     ) -> Result<Sealed, EncodeError> {
-        let stamps = self.stamps(meta, draft.schema, clocks);
+        let stamps = self.stamps(meta, draft.schema, cut.number, now);
         // 1. Size.
         self.check_size(data, &draft, &stamps)?;
         // 2. Would it come back? Looked for while developing.
@@ -258,8 +283,8 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         Clocks { renewed: meta.clocks.renewed_at(&self.policy, now), ..meta.clocks }
     }
 
-    fn stamps(&self, meta: &Meta, schema: u32, clocks: Clocks) -> Stamps {
-        Stamps { id: meta.drawn_id(), clocks, schema, cut: meta.loaded_cut() }
+    fn stamps(&self, meta: &Meta, schema: u32, cut: u32, now: Timestamp) -> Stamps {
+        Stamps { id: meta.drawn_id(), clocks: self.clocks(meta, now), schema, cut }
     }
 
     /// A session that fits now must still fit when a renewal has made its stamps longer, and when

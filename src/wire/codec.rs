@@ -46,12 +46,11 @@ pub(crate) struct Rejection {
     /// The key that it names, if that was read.
     pub(crate) key: Option<NamedKey>,
     /// What is inside, if it is authentic.
-    #[cfg_attr(not(feature = "inspect"), expect(dead_code))]
     pub(crate) opened: Option<Box<Opened>>,
 }
 
 impl Rejection {
-    fn unread(refusal: Refusal) -> Rejection {
+    pub(crate) fn unread(refusal: Refusal) -> Rejection {
         Rejection { refusal, key: None, opened: None }
     }
 
@@ -147,9 +146,9 @@ impl Codec {
         if let Err(refusal) = stamps.clocks.check(policy, now) {
             return Err(Rejection::authentic(refusal, opened));
         }
-        // 10. What the operator ended.
-        if !live.counts(stamps.clocks.created) {
-            return Err(Rejection::authentic(Refusal::at(10, Reason::Revoked), opened));
+        // 10. What the operator ended, and who signed out.
+        if let Some(reason) = live.end_of(stamps.id, stamps.clocks.created) {
+            return Err(Rejection::authentic(Refusal::at(10, reason), opened));
         }
         Ok(opened)
     }
