@@ -137,12 +137,7 @@ pub(crate) fn change_kept_out(
 
 /// A handler's change was not written, because the session ended meanwhile.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn ended_meanwhile(
-    why: &str,
-    type_name: &str,
-    warnings: &Warnings,
-    now: Timestamp,
-) {
+pub(crate) fn ended_meanwhile(why: &str, type_name: &str, warnings: &Warnings, now: Timestamp) {
     #[cfg(feature = "tracing")]
     if warnings.ended.may(now) {
         tracing::warn!(

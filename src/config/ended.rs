@@ -91,10 +91,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     /// It is the user **whose credentials the session rests on**, also while that user acts as another
     /// one or has locked the screen. It must not change for as long as ends are kept: use a number, not
     /// an e-mail address. An empty text counts as nobody.
-    pub fn subject(
-        mut self,
-        subject: impl Fn(&T) -> Option<String> + Send + Sync + 'static,
-    ) -> Self
+    pub fn subject(mut self, subject: impl Fn(&T) -> Option<String> + Send + Sync + 'static) -> Self
     where
         T: 'static,
     {

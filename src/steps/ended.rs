@@ -94,16 +94,14 @@ impl<T> Parts<T> {
         let loaded = meta.loaded.as_ref();
         let carried = own.unwrap_or(NO_SUBJECT).max(NO_CUT);
         let is_as_it_came = loaded.is_some() && !meta.changes.touched;
-        let [came, present] = if is_as_it_came
-            && !meta.changes.end_others
-            && list.greatest_cut() <= carried
-        {
-            [None, None]
-        } else {
-            let came = loaded.and_then(|loaded| (ended.registry.owner)(loaded).subject());
-            let present = if is_as_it_came { came.clone() } else { (ended.subject)(data) };
-            [came, present]
-        };
+        let [came, present] =
+            if is_as_it_came && !meta.changes.end_others && list.greatest_cut() <= carried {
+                [None, None]
+            } else {
+                let came = loaded.and_then(|loaded| (ended.registry.owner)(loaded).subject());
+                let present = if is_as_it_came { came.clone() } else { (ended.subject)(data) };
+                [came, present]
+            };
         let is_same = loaded.is_some() && came == present;
         let [came, present] = [came, present].map(|text| text.map(|text| list.subject(&text)));
         // 2. Has anything ended since it was loaded?
