@@ -96,8 +96,8 @@
 //!
 //! # What it does not do
 //!
-//! No store, so a copy of a cookie made before a logout stays valid until its deadlines
-//! ([`revoked`](SessionsBuilder::revoked) is the hook for that); no chunks over several cookies, so
+//! No store, so a copy of a cookie made before a logout stays valid until its deadlines, unless what
+//! ended is remembered ([`ended`](SessionsBuilder::ended)); no chunks over several cookies, so
 //! 4096 bytes are the limit; no compression, because lengths leak; of two parallel responses to one
 //! visitor, the last wins. The repository's `docs/security.md` has the whole list, `docs/format.md`
 //! the bytes, `docs/design.md` the reasons.

@@ -13,9 +13,9 @@ use sealed_session::shape::ShapeTest;
 use sealed_session::{
     Applied, ApplyError, ConfigError, DatedKey, DecodeError, Dynamic, DynamicError, EncodeError,
     EndError, EndedSessions, EndedStatus, EntryBytes, FeedError, FeedHealth, FileFeed, Key,
-    KeyError, KeyFile, KeyId, KeyRing, KeyState, Origin, ParseKeyIdError, Persistence, Reason,
-    RedisFeed, ResponseCookie, Saved, Session, Sessions, SessionsBuilder, Unsent, actix_web, axum,
-    poem, tower,
+    KeyError, KeyFile, KeyId, KeyRing, KeyState, NoSubject, Origin, ParseKeyIdError, Persistence,
+    Reason, RedisFeed, ResponseCookie, Saved, Session, Sessions, SessionsBuilder, Unsent,
+    actix_web, axum, poem, tower,
 };
 use std::cell::Cell;
 use std::error::Error;
@@ -105,6 +105,7 @@ fn errors_go_through_any_box() {
     is_error::<DynamicError>();
     is_error::<EncodeError>();
     is_error::<EndError>();
+    is_error::<NoSubject>();
     is_error::<FeedError>();
     is_error::<KeyError>();
     is_error::<KeyFileError>();

@@ -26,8 +26,8 @@ pub(crate) const DAY: u64 = 24 * 3600 * 1000;
 /// Cheap to clone; all clones are one list. Give it to one feed, which carries ends to other servers
 /// and over a restart.
 ///
-/// **No [`Sessions`](crate::Sessions) asks this list yet**: what it holds is carried and kept, and refuses
-/// nobody. Use [`revoked`](crate::SessionsBuilder::revoked) with a list of your own until then.
+/// Give it to [`SessionsBuilder::ended`](crate::SessionsBuilder::ended), which then refuses what ended.
+/// `docs/ending-sessions.md` says which way is for which need.
 ///
 /// ```
 /// use sealed_session::EndedSessions;

@@ -152,8 +152,8 @@ mod tests {
     }
 
     #[test]
-    fn row_4_leaves_timed_out_unknown_and_ambiguous_ones() {
-        for reason in [IdleTimeout, AbsoluteTimeout, UnknownKey, Ambiguous] {
+    fn row_4_leaves_timed_out_unknown_ended_and_ambiguous_ones() {
+        for reason in [IdleTimeout, AbsoluteTimeout, UnknownKey, Ended, Ambiguous] {
             assert_eq!(rejected(reason).decide(), Leave, "{reason}");
         }
     }

@@ -6,7 +6,7 @@ use crate::support::second::Stamps;
 use sealed_session::{EndedSessions, FileFeed, Origin, Saved, Sessions};
 use time::{Duration, OffsetDateTime};
 
-/// Bad input 36, `docs/security.md`: without a list a copy is accepted after the sign-out.
+/// Bad input 36: without a list a copy is accepted after the sign-out.
 #[test]
 fn a_server_without_a_list_accepts_what_ended_and_leaves_the_number_as_it_is() {
     let (with, without) = (Server::new(), Server::without_list());
