@@ -1,6 +1,7 @@
 //! How is a `Sessions` configured, and which configurations are refused?
 
 pub(crate) mod builder;
+mod end;
 mod ended;
 #[cfg(feature = "private-jar")]
 mod migrate;

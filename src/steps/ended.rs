@@ -3,21 +3,11 @@
 use crate::ended::number::{NO_CUT, NO_SUBJECT};
 use crate::ended::request::Seen;
 use crate::ended::subject::Subject;
-use crate::session::ending::{Ending, Registry};
+use crate::session::ending::Ending;
 use crate::session::loaded::Loaded;
 use crate::session::meta::Meta;
-use crate::steps::parts::Parts;
+use crate::steps::parts::{Ended, Parts};
 use crate::timestamp::Timestamp;
-use std::sync::Arc;
-
-/// What a `Sessions` with a list of ended sessions has beside the others.
-pub(crate) struct Ended<T> {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) subject: Arc<SubjectOf<T>>,
-}
-
-/// Whose a session is, if it is anyone's. Never the empty string.
-pub(crate) type SubjectOf<T> = dyn Fn(&T) -> Option<String> + Send + Sync;
 
 /// What a session is sealed with.
 pub(crate) struct Cut {

@@ -7,7 +7,7 @@ use crate::live_state::LiveState;
 use crate::migration::old_jar::OldJar;
 use crate::rules::timeouts::Policy;
 use crate::session::Session;
-use crate::steps::ended::Ended;
+use crate::session::ending::Registry;
 use crate::wire::codec::Codec;
 use crate::wire::schema::Schema;
 use std::sync::Arc;
@@ -40,3 +40,12 @@ pub(crate) struct Parts<T> {
 }
 
 pub(crate) type Revoked<T> = Box<dyn Fn(&Session<T>) -> bool + Send + Sync>;
+
+/// What a `Sessions` with a list of ended sessions has beside the others.
+pub(crate) struct Ended<T> {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) subject: Arc<SubjectOf<T>>,
+}
+
+/// Whose a session is, if it is anyone's. Never the empty string.
+pub(crate) type SubjectOf<T> = dyn Fn(&T) -> Option<String> + Send + Sync;
