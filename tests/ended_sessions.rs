@@ -5,6 +5,7 @@ mod support;
 
 // Around the files of the folder, for which Rust would otherwise look beside this one.
 mod ended_sessions {
+    mod adapters;
     mod clocks;
     mod everywhere;
     mod fleet;
