@@ -14,7 +14,7 @@
 //! For servers on several hosts, `RedisFeed` takes the place of `FileFeed`; nothing else changes
 //! (`docs/ending-sessions.md`).
 
-use axum::extract::{Form, State};
+use axum::extract::{Form, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -137,7 +137,7 @@ async fn sign_out_others(
     // Anyone who has a copy of the cookie could do this.
     check_password(&sent)?;
     session.end_others().map_err(|_| (StatusCode::CONFLICT, "You are not signed in.\n"))?;
-    Ok(Redirect::to("/"))
+    Ok(Redirect::to("/?others-signed-out"))
 }
 
 /// Every session of this user ends, this one too.
@@ -156,7 +156,7 @@ async fn sign_out_everywhere(
     Ok(Redirect::to("/"))
 }
 
-async fn home(session: Session<Visit>) -> Result<Response, StatusCode> {
+async fn home(session: Session<Visit>, RawQuery(query): RawQuery) -> Result<Response, StatusCode> {
     let token = session.csrf_token().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     let form = |action: &str, fields: &str, label: &str| {
         format!(
@@ -184,24 +184,35 @@ async fn home(session: Session<Visit>) -> Result<Response, StatusCode> {
                 form("sign-in", &fields, "Sign in")
             )
         }
-        Some(user) => format!(
-            "<section class=card><h1>Hello, <bdi>{user}</bdi>!</h1>\n\
+        Some(user) => {
+            let done = match query.as_deref() {
+                Some("others-signed-out") => {
+                    "<p role=status>Your other browsers are signed out.</p>\n"
+                }
+                _ => "",
+            };
+            format!(
+                "<section class=card><h1>Hello, <bdi>{user}</bdi>!</h1>\n\
              <p>This session began at {began} UTC. Its id is <code>{id}</code>.</p>\n{here}</section>\n\
              <section class=card><h2>Your other browsers</h2>\n\
-             <p>This server does not know which there are: a list of devices would need a store. It can end \
+             {done}<p>This server does not know which there are: a list of devices would need a store. It can end \
              them all the same.</p>\n{others}\n{everywhere}</section>",
-            user = encode_text(user),
-            began = session.created_at().time(),
-            id = session.id(),
-            here = form("sign-out", "", "Sign out here"),
-            others =
-                form("sign-out-others", &password("sign-out-others"), "Sign out my other browsers"),
-            everywhere = form(
-                "sign-out-everywhere",
-                &password("sign-out-everywhere"),
-                "Sign out everywhere"
-            ),
-        ),
+                user = encode_text(user),
+                began = session.created_at().time(),
+                id = session.id(),
+                here = form("sign-out", "", "Sign out here"),
+                others = form(
+                    "sign-out-others",
+                    &password("sign-out-others"),
+                    "Sign out my other browsers"
+                ),
+                everywhere = form(
+                    "sign-out-everywhere",
+                    &password("sign-out-everywhere"),
+                    "Sign out everywhere"
+                ),
+            )
+        }
     };
     let page = format!(
         "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n\
