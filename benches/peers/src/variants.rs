@@ -1,4 +1,4 @@
-//! The visit counter in four variants: the same pages, and another session behind them.
+//! The visit counter in five variants: the same pages, and another session behind them.
 
 use axum::Router;
 
@@ -18,9 +18,11 @@ pub struct Variant {
     router: fn() -> Router,
 }
 
-/// All of them, "no session" first.
-pub const ALL: [Variant; 4] = [
+/// All of them: "no session" first, then a layer that does nothing, as any middleware costs at least
+/// that.
+pub const ALL: [Variant; 5] = [
     Variant { word: "none", name: bare::NAME, router: bare::router::<Counter> },
+    Variant { word: "idle", name: bare::IDLE_LAYER, router: bare::idle_layer_router::<Counter> },
     Variant { word: "sealed", name: ours::NAME, router: ours::router::<Counter> },
     Variant { word: "jar", name: axum_extra::NAME, router: axum_extra::router::<Counter> },
     Variant {

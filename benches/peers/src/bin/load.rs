@@ -1,5 +1,6 @@
-//! The four variants of the visit counter under load: requests per second, and processor
-//! time per request, as ratios to "no session".
+//! The five variants of the visit counter under load: requests per second, and processor
+//! time per request, as ratios to "no session"; the
+//! first also as a ratio to a layer that does nothing.
 //!
 //! Needs `wrk`. All variants run side by side, and take their turns in short bounded runs.
 
@@ -119,17 +120,18 @@ fn seed(port: u16) -> Option<String> {
 
 fn print(page: &str, servers: &[Server], runs: Vec<Runs>) {
     println!("\n### Under load: `{page}`\n");
-    let header = ["", "requests/s", "÷ no session", "processor time ÷ no session"];
+    let header = ["", "requests/s", "÷ no session", "÷ idle layer", "processor time ÷ no session"];
     print_header(&header.map(str::to_owned));
     let medians: Vec<(f64, f64)> = runs
         .into_iter()
         .map(|runs| (median(runs.requests_per_second), median(runs.ticks_per_request)))
         .collect();
-    let (bare_rate, bare_ticks) = medians[0];
+    let ((bare_rate, bare_ticks), (idle_rate, _)) = (medians[0], medians[1]);
     for (server, (rate, ticks)) in servers.iter().zip(medians) {
         let cells = [
             format!("{rate:.0}"),
             format!("{:.3}", rate / bare_rate),
+            format!("{:.3}", rate / idle_rate),
             format!("{:.3}", ticks / bare_ticks),
         ];
         print_row(server.variant.name, &cells);

@@ -26,7 +26,7 @@ fn main() {
         // A thousandth of the visitors: only a look whether it runs.
         ["--quick"] => print(1_000),
         [word, visitors] => {
-            let variant = Variant::named(word).expect("none, sealed, jar or memory");
+            let variant = Variant::named(word).expect("none, idle, sealed, jar or memory");
             serve(&variant.router(), visitors.parse().expect("a number of visitors"));
             println!("{}", resident_bytes());
         }

@@ -10,7 +10,7 @@ use tokio::{net::TcpListener, runtime, sync::oneshot};
 
 fn main() -> ExitCode {
     let Some(variant) = env::args().nth(1).and_then(|word| Variant::named(&word)) else {
-        eprintln!("usage: server none|sealed|jar|memory [port]");
+        eprintln!("usage: server none|idle|sealed|jar|memory [port]");
         return ExitCode::FAILURE;
     };
     let port = env::args().nth(2).map_or(Ok(0), |port| port.parse());
