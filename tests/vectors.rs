@@ -760,11 +760,8 @@ fn kind(error: &KeyFileError) -> &'static str {
     if let Some((_, kind)) = kinds.iter().find(|(words, _)| problem.starts_with(words)) {
         return kind;
     }
-    match problem {
-        _ if problem.contains("is not a moment in time") => "date",
-        _ if problem.contains("is no date of the calendar") => "date",
-        _ => "schedule",
-    }
+    let of_dates = ["is not a moment in time", "is no date of the calendar"];
+    if of_dates.iter().any(|words| problem.contains(words)) { "date" } else { "schedule" }
 }
 
 #[test]
