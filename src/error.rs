@@ -40,7 +40,7 @@ pub enum EncodeError {
     /// The cookie would be longer than browsers must store (RFC 6265bis §5.6: 4096 bytes
     /// of name and value; counted here with the `=` between them).
     #[error(
-        "the session makes a cookie of {size} bytes and {limit} is the limit: \
+        "the session needs a cookie of {size} bytes, but the limit is {limit}: \
          keep large data in a database and its id in the session"
     )]
     TooLarge {
@@ -103,9 +103,7 @@ pub enum EncodeError {
     #[error("the operating system gave no random bytes, so nothing was sealed")]
     Randomness,
     /// The ring has no key that seals at this time.
-    #[error(
-        "no key of the ring seals at this time: check `seal_from` of the newest key and the clock"
-    )]
+    #[error("no key of the ring seals now: check the `seal_from` of the newest key, and the clock")]
     NoSealingKey,
     /// The session was ended since it was loaded, or [`end_others`](crate::Session::end_others) was
     /// called, which only [`save`](crate::Sessions::save) carries out. (`save` says

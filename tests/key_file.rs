@@ -300,7 +300,7 @@ fn a_key_of_31_bytes_is_refused() {
     let text = two_keys().replace(&secret(1), &secret(1)[..52]);
     assert_eq!(
         refusal(&text),
-        "line 5: `secret`: a key in text form has 53 characters, this one has 52: was it cut short?"
+        "line 5: `secret`: a key in text form has 53 characters, but this one has 52: was it cut short?"
     );
 }
 

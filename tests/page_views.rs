@@ -214,7 +214,7 @@ fn wrong_keys_are_an_error_that_names_the_entry_and_no_secret() {
     assert_eq!(
         text(output.stderr),
         "in the environment variable SESSION_KEYS: key 2 of the list: a key in text form has 53 \
-         characters, this one has 40: was it cut short?\n"
+         characters, but this one has 40: was it cut short?\n"
     );
     assert_eq!(text(output.stdout), "");
 }
@@ -225,8 +225,8 @@ fn empty_keys_are_an_error_too() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         text(output.stderr),
-        "in the environment variable SESSION_KEYS: there is no key, the text is empty; \
-         `Key::generate().to_text()` makes one\n"
+        "in the environment variable SESSION_KEYS: the text is empty, so there is no key: \
+         make one with `Key::generate().to_text()`\n"
     );
 }
 

@@ -298,7 +298,7 @@ fn what_is_too_large_is_an_error_that_leaves_the_response_alone() {
     assert!(matches!(error, EncodeError::TooLarge { size: 5473, limit: 4096 }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the session makes a cookie of 5473 bytes and 4096 is the limit: keep large data in a \
+        "the session needs a cookie of 5473 bytes, but the limit is 4096: keep large data in a \
          database and its id in the session"
     );
     assert_eq!(response, before);

@@ -173,7 +173,7 @@ fn a_renewal_that_cannot_be_sealed_is_an_error_event_and_no_error() {
     });
     assert!(!response.contains_key(http::header::SET_COOKIE));
     assert!(event.starts_with("ERROR sealed_session: session not renewed"), "{event}");
-    assert!(event.contains("no key of the ring seals at this time"), "{event}");
+    assert!(event.contains("no key of the ring seals now"), "{event}");
 }
 
 #[test]

@@ -6,24 +6,60 @@
 mod support;
 
 use sealed_session::inspect::{Server, inspect};
+use sealed_session::key_file::{KeyFileError, tools::KeySchedule};
 use sealed_session::{
     Applied, ApplyError, DatedKey, Dynamic, EncodeError, EndedSessions, Key, KeyError, KeyId,
     KeyRing, Origin, Reason, Sessions, SessionsBuilder,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use support::fixtures::{Visit, request};
 use support::second::{Second, Stamps, unpad};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+/// SHA-256 of every file of vectors. A vector that is added gives its file another; one that stands
+/// there is never changed, so a new digest comes with added lines only.
+const DIGESTS: [(&str, &str); 8] = [
+    ("v1/cookie-headers.json", "0cec8622b6b67de962866a5d0162050d9f806a5b8e4f2b05d89cefa8bcc86e8f"),
+    ("v1/entries.json", "a15813c59555124deb8c3e2aa38b40a1ea3e2fa87316dee7bfb9470df6f8739d"),
+    ("v1/form-tokens.json", "5c0dc0cc93f485021212efe8b1c6b8d7fbced360ac9959dbcfc933afd3c112e3"),
+    ("v1/key-files.json", "f64a0f5abd161a91f990b75a0e6d6e4cb578fef3d6f096bc5aab6b73d65f1e54"),
+    ("v1/keys.json", "a794b531dad6dadc323e65fe18da87ef5c66a1e93f82d08958a86bcae72bae31"),
+    ("v1/migrated-ids.json", "24c237ff410f8ca829bf54a1fa1df14b06711c0fd9217c3f4b43a2954ae579d2"),
+    ("v1/values.json", "d133055cc745c80d6d037760145eff025d14426da2af542a3f732354355aa627"),
+    ("xaes-256-gcm.json", "3410ff4876994c8a2efbe85590591771ac8c90a80842c11c591531f5346eb517"),
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
 fn file<T: DeserializeOwned>(name: &str) -> T {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/v1").join(name);
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    serde_json::from_str(&fs::read_to_string(folder().join("v1").join(name)).unwrap()).unwrap()
+}
+
+#[test]
+fn the_files_are_those_that_were_released() {
+    let mut names = vec!["xaes-256-gcm.json".to_owned()];
+    for entry in fs::read_dir(folder().join("v1")).unwrap() {
+        names.push(format!("v1/{}", entry.unwrap().file_name().into_string().unwrap()));
+    }
+    names.sort();
+    let digests: Vec<(String, String)> = names
+        .into_iter()
+        .map(|name| {
+            let digest = hex(&Sha256::digest(fs::read(folder().join(&name)).unwrap()));
+            (name, digest)
+        })
+        .collect();
+    let expected = DIGESTS.map(|(name, digest)| (name.to_owned(), digest.to_owned()));
+    assert_eq!(digests, expected);
 }
 
 fn at(millis: i64) -> OffsetDateTime {
@@ -637,5 +673,165 @@ fn subjects() {
         list.end_all_of_at(&user.text(), at(entries.now)).unwrap();
         // Version and kind, then the subject.
         assert_eq!(unsent(&list)[0][4..36], *subject, "{name}");
+    }
+}
+
+// Key files.
+
+#[derive(Deserialize)]
+struct KeyFiles {
+    keys: KeyTexts,
+    good: Vec<GoodKeyFile>,
+    bad: Vec<BadKeyFile>,
+}
+
+#[derive(Deserialize)]
+struct GoodKeyFile {
+    name: String,
+    text: String,
+    says: Said,
+    written: String,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    /// A text if JavaScript has no such number.
+    generation: Value,
+    reject_created_before: Option<i64>,
+    keys: Vec<Dated>,
+}
+
+#[derive(Deserialize)]
+struct BadKeyFile {
+    name: String,
+    text: Option<String>,
+    hex: Option<String>,
+    line: usize,
+    error: String,
+}
+
+fn millis(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap()
+}
+
+#[test]
+fn good_key_files() {
+    let files: KeyFiles = file("key-files.json");
+    assert!(files.good.len() >= 20);
+    for GoodKeyFile { name, text, says, written } in &files.good {
+        let read = KeySchedule::parse(text.as_bytes()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let generation = says.generation.as_str().map(|text| text.parse().unwrap());
+        let generation = generation.or(says.generation.as_u64()).unwrap();
+        assert_eq!(read.generation(), generation, "{name}");
+        assert_eq!(read.reject_created_before().map(millis), says.reject_created_before, "{name}");
+        assert_eq!(read.keys().len(), says.keys.len(), "{name}");
+        for (dated, said) in read.keys().iter().zip(&says.keys) {
+            let key: Key = files.keys[&said.key].parse().unwrap();
+            assert_eq!(dated.id(), key.id(), "{name}");
+            assert_eq!(millis(dated.seal_from()), said.seal_from, "{name}");
+            assert_eq!(dated.open_until().map(millis), said.open_until, "{name}");
+            assert_eq!(dated.is_revoked(), said.revoked, "{name}");
+        }
+        assert_eq!(*read.to_text(), *written, "{name}");
+    }
+}
+
+/// What is wrong, by the words of the message.
+fn kind(error: &KeyFileError) -> &'static str {
+    let text = error.to_string();
+    let (_, problem) = text.split_once(": ").expect("the line stands in front");
+    let kinds = [
+        ("the file is empty", "empty"),
+        ("this is not UTF-8 text", "not_utf_8"),
+        ("this is not TOML", "not_toml"),
+        ("the last line is not `# end`", "cut_short"),
+        ("unknown field", "unknown_field"),
+        ("`generation` is missing", "missing_field"),
+        ("this key has no", "missing_field"),
+        ("`generation` is not", "wrong_type"),
+        ("`secret` is not", "wrong_type"),
+        ("`secret` has a `\\`", "wrong_type"),
+        ("`revoked` is not", "wrong_type"),
+        ("`key` is not a list", "wrong_type"),
+        ("this is not a table", "wrong_type"),
+        ("`secret`: ", "key"),
+        ("this key and that of line", "duplicate_id"),
+    ];
+    if let Some((_, kind)) = kinds.iter().find(|(words, _)| problem.starts_with(words)) {
+        return kind;
+    }
+    let of_dates = ["is not a moment in time", "is no date of the calendar"];
+    if of_dates.iter().any(|words| problem.contains(words)) { "date" } else { "schedule" }
+}
+
+#[test]
+fn bad_key_files() {
+    let files: KeyFiles = file("key-files.json");
+    assert!(files.bad.len() >= 30);
+    for BadKeyFile { name, text, hex, line, error } in &files.bad {
+        let content = match (text, hex) {
+            (Some(text), None) => text.clone().into_bytes(),
+            (None, Some(hex)) => unhex(hex),
+            _ => panic!("{name} is a text or bytes"),
+        };
+        let refused = KeySchedule::parse(&content).map(|_| ()).expect_err(name);
+        assert_eq!(
+            (refused.line(), kind(&refused)),
+            (Some(*line), &error[..]),
+            "{name}: {refused}"
+        );
+    }
+}
+
+// Ids of cookies from before.
+
+#[derive(Deserialize)]
+struct MigratedIds {
+    name: String,
+    jar_key: String,
+    since: i64,
+    now: i64,
+    good: Vec<OldCookie>,
+    bad: Vec<NoOldCookie>,
+}
+
+#[derive(Deserialize)]
+struct OldCookie {
+    name: String,
+    value: String,
+    text: String,
+    id: Uuid,
+}
+
+#[derive(Deserialize)]
+struct NoOldCookie {
+    name: String,
+    value: String,
+}
+
+#[test]
+fn ids_of_cookies_from_before() {
+    let ids: MigratedIds = file("migrated-ids.json");
+    let jar_key = cookie::Key::from(&unhex(&ids.jar_key));
+    let (since, now) = (at(ids.since), at(ids.now));
+    let visit = |text: &str| Some(Visit { page_views: 0, user: Some(text.to_owned()) });
+    let key = Key::from_bytes(std::array::from_fn(|place| place as u8)).unwrap();
+    let sessions = Sessions::<Visit>::builder("shop", KeyRing::new(key))
+        .migrate_private_jar(&ids.name[..], &jar_key, since..since + Duration::hours(1), visit)
+        .build()
+        .unwrap();
+    let load = |value: &str| {
+        let request = request([format!("{}={value}", ids.name).into_bytes()]);
+        sessions.load_at(&request, now)
+    };
+    assert!(!ids.good.is_empty() && !ids.bad.is_empty());
+    for OldCookie { name, value, text, id } in &ids.good {
+        let session = load(value);
+        assert_eq!((session.origin(), session.id()), (Origin::Restored, *id), "{name}");
+        assert_eq!((session.created_at(), session.renewed_at()), (since, now), "{name}");
+        assert_eq!(session.user.as_ref(), Some(text), "{name}");
+    }
+    for NoOldCookie { name, value } in &ids.bad {
+        assert_eq!(load(value).origin(), Origin::New, "{name}");
     }
 }

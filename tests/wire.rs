@@ -470,7 +470,7 @@ fn too_large_a_session_is_an_error_with_size_and_limit() {
     // in base64.
     let size = 15 + ((1_000_048_usize + 45) * 4).div_ceil(3);
     let expected = format!(
-        "the session makes a cookie of {size} bytes and 4096 is the limit: \
+        "the session needs a cookie of {size} bytes, but the limit is 4096: \
          keep large data in a database and its id in the session"
     );
     assert_eq!(error.to_string(), expected);

@@ -5,11 +5,11 @@
 #[non_exhaustive]
 pub enum EndError {
     /// No session has such an id.
-    #[error("this is no id of a session: pass the UUIDv7 that `Session::id` gave")]
+    #[error("this is not the id of a session: pass the UUIDv7 that `Session::id` returned")]
     NotASessionId,
     /// The id tells a creation more than a day ahead of this server's clock.
     #[error(
-        "this id says that its session is made over a day from now: set this server's clock right, \
+        "this id says that its session was created more than a day from now: set this server's clock right, \
          or check where the id comes from"
     )]
     FromTheFuture,
@@ -34,7 +34,7 @@ pub struct NoSubject;
 pub enum ApplyError {
     /// The bytes are no entry, were changed, or were written for another namespace.
     #[error(
-        "these bytes are no entry of this namespace: keep other data out of the feed, and give each \
+        "these bytes are not an entry of this namespace: keep other data out of the feed, and give each \
          application a feed of its own"
     )]
     NotAnEntry,

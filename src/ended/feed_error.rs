@@ -8,7 +8,7 @@ use std::io;
 pub enum FeedError {
     /// The list has a feed, and an end that one has sent would never reach the other.
     #[error(
-        "this list of ended sessions has a feed already: drop that one first, or make a second list"
+        "this list of ended sessions already has a feed: drop that one first, or make a second list"
     )]
     AnotherFeed,
     /// The file, or its folder, cannot be used as it is.
@@ -30,7 +30,7 @@ pub enum FeedError {
         source: io::Error,
     },
     /// No thread could be started.
-    #[error("no thread to carry ended sessions")]
+    #[error("the thread that carries ended sessions could not be started")]
     Thread(#[source] io::Error),
     /// Redis could not be reached, or refused.
     #[error("Redis at {address}: {problem}")]

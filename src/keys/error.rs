@@ -9,30 +9,32 @@ use std::fmt;
 #[non_exhaustive]
 pub enum KeyError {
     /// Raw bytes of another length than 32.
-    #[error("a key has 32 bytes, this one has {0}")]
+    #[error("a key has 32 bytes, but this one has {0}: make a key with `Key::generate`")]
     Length(usize),
     /// 32 equal bytes: a placeholder.
     #[error(
-        "all bytes of the key are equal: that is a placeholder, not a key; `Key::generate` makes one"
+        "all bytes of the key are equal, so it is a placeholder: make a key with `Key::generate`"
     )]
     AllEqual,
     /// 32 printable ASCII characters: a text, which an attacker can guess.
-    #[error("the key's bytes are readable text, not random bytes; `Key::generate` makes a key")]
+    #[error("the key's bytes are readable text, not random bytes: make a key with `Key::generate`")]
     Text,
     /// A text form that does not begin with `ssk1_`.
-    #[error("a key in text form begins with `ssk1_`")]
+    #[error("a key in text form begins with `ssk1_`: copy the whole key")]
     Prefix,
     /// A text form of another length than 53 characters.
-    #[error("a key in text form has 53 characters, this one has {0}: was it cut short?")]
+    #[error("a key in text form has 53 characters, but this one has {0}: was it cut short?")]
     TextLength(usize),
     /// A text form with a character outside the base64url alphabet.
-    #[error("the key has a character that is not of the base64url alphabet")]
+    #[error("a character of the key is not in the base64url alphabet: copy the key again")]
     Alphabet,
     /// A text form whose checksum does not match.
-    #[error("the key's checksum does not match: one of its characters was changed")]
+    #[error("the key's checksum does not match, so a character is wrong: copy the key again")]
     Checksum,
     /// Two keys of one ring share an id.
-    #[error("two keys of the ring have the id {0}: is one of them listed twice?")]
+    #[error(
+        "two keys of the ring have the id {0}: remove one if it is listed twice, else make another"
+    )]
     DuplicateId(KeyId),
     /// The dates of a schedule contradict each other.
     #[error("the schedule of keys is wrong: {0}")]
@@ -42,8 +44,8 @@ pub enum KeyError {
     Randomness,
     /// The environment variable is not set or not Unicode.
     #[error(
-        "the environment variable {0} is not set: it holds keys, which a program makes with \
-         `Key::generate().to_text()` and a checkout of this crate with \
+        "the environment variable {0} is not set: put keys into it, separated by commas. A program \
+         makes a key with `Key::generate().to_text()`, and a checkout of this crate with \
          `cargo run --example page_views -- new-key`"
     )]
     Variable(String),
@@ -56,7 +58,7 @@ pub enum KeyError {
         error: Box<KeyError>,
     },
     /// A list of keys in text form that is empty, or white space only.
-    #[error("there is no key, the text is empty; `Key::generate().to_text()` makes one")]
+    #[error("the text is empty, so there is no key: make one with `Key::generate().to_text()`")]
     Empty,
     /// One entry of a list of keys is wrong.
     #[error("key {position} of the list: {error}")]
@@ -83,7 +85,7 @@ mod tests {
         let error = KeyError::Entry { position: 2, error: Box::new(KeyError::Prefix) };
         assert_eq!(
             format!("{error:?}"),
-            "key 2 of the list: a key in text form begins with `ssk1_`"
+            "key 2 of the list: a key in text form begins with `ssk1_`: copy the whole key"
         );
         assert_eq!(format!("{error:?}"), error.to_string());
     }

@@ -526,7 +526,9 @@ mod tests {
         let twice = vec![old, DatedKey::new(key(1), SECOND)];
         assert_eq!(
             message(twice),
-            format!("two keys of the ring have the id {a}: is one of them listed twice?")
+            format!(
+                "two keys of the ring have the id {a}: remove one if it is listed twice, else make another"
+            )
         );
     }
 
@@ -544,16 +546,16 @@ mod tests {
         let message = |list: String| list.parse::<KeyRing>().unwrap_err().to_string();
         assert_eq!(
             message(",".to_owned()),
-            "key 1 of the list: a key in text form begins with `ssk1_`"
+            "key 1 of the list: a key in text form begins with `ssk1_`: copy the whole key"
         );
         assert_eq!(
             message(format!("{},{}", *a, &b[..52])),
-            "key 2 of the list: a key in text form has 53 characters, this one has 52: was it cut short?"
+            "key 2 of the list: a key in text form has 53 characters, but this one has 52: was it cut short?"
         );
         assert_eq!(
             message(format!("{},{}", *a, *a)),
             format!(
-                "key 2 of the list: two keys of the ring have the id {}: is one of them listed twice?",
+                "key 2 of the list: two keys of the ring have the id {}: remove one if it is listed twice, else make another",
                 key(1).id()
             )
         );
@@ -584,8 +586,8 @@ mod tests {
             KeyError::InVariable { variable: "KEYS".to_owned(), error: KeyError::Empty.into() };
         assert_eq!(
             error.to_string(),
-            "in the environment variable KEYS: there is no key, the text is empty; \
-             `Key::generate().to_text()` makes one"
+            "in the environment variable KEYS: the text is empty, so there is no key: \
+             make one with `Key::generate().to_text()`"
         );
     }
 

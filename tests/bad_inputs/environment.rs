@@ -16,7 +16,9 @@ fn two_keys_of_one_id_are_refused() {
     let id = key(KEY).id();
     assert_eq!(
         error.to_string(),
-        format!("two keys of the ring have the id {id}: is one of them listed twice?")
+        format!(
+            "two keys of the ring have the id {id}: remove one if it is listed twice, else make another"
+        )
     );
 }
 
@@ -30,7 +32,10 @@ fn an_all_equal_key_is_refused() {
 #[test]
 fn a_key_of_31_bytes_is_refused() {
     let error = Key::try_from(&KEY[..31]).unwrap_err();
-    assert_eq!(error.to_string(), "a key has 32 bytes, this one has 31");
+    assert_eq!(
+        error.to_string(),
+        "a key has 32 bytes, but this one has 31: make a key with `Key::generate`"
+    );
 }
 
 /// A ring whose only key seals from tomorrow on.

@@ -16,6 +16,8 @@ const keys = await read('keys.json');
 const headers = await read('cookie-headers.json');
 const tokens = await read('form-tokens.json');
 const entries = await read('entries.json');
+const keyFiles = await read('key-files.json');
+const migratedIds = await read('migrated-ids.json');
 /** @param {any} vector */
 const serverOf = (vector) => ({ ...values.server, ...vector.server });
 
@@ -30,7 +32,7 @@ test('the files are as they are made', async () => {
 
 test('there are enough vectors, each with a name of its own', () => {
   assert.ok(values.good.length >= 20 && values.bad.length >= 60);
-  for (const file of [values, keys, headers, tokens, entries]) {
+  for (const file of [values, keys, headers, tokens, entries, keyFiles, migratedIds]) {
     const lists = Object.values(file).filter(Array.isArray);
     const names = lists.map((list) => list.map((/** @type {any} */ { name }) => name));
     for (const list of names) assert.equal(new Set(list).size, list.length);
@@ -95,6 +97,20 @@ test('rings with dates', async () => {
   }
   for (const { name, keys: schedule } of keys.bad_schedules) {
     await assert.rejects(ring(keys.keys, { schedule }), (thrown) => thrown instanceof KeyError && thrown.code === 'schedule', name);
+  }
+});
+
+// This side reads no TOML; what a file says is a ring all the same.
+test('key files say rings with dates', async () => {
+  const sealing = async (/** @type {any[]} */ schedule) => {
+    const dated = schedule.map(({ open_until, ...key }) => ({ ...key, ...(open_until !== null && { open_until }) }));
+    return (await ring(keyFiles.keys, { schedule: dated })).sealingKey(Number.MAX_SAFE_INTEGER)?.id;
+  };
+  for (const { name, says, written } of keyFiles.good) {
+    const newest = says.keys.findLast((/** @type {any} */ { revoked }) => !revoked);
+    const { id } = await Key.parse(keyFiles.keys[newest.key]);
+    assert.equal(await sealing(says.keys), id, name);
+    assert.ok(written.includes(`[[key]] # ${id}\n`), name);
   }
 });
 

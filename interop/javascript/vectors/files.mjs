@@ -4,7 +4,9 @@
 import { fileURLToPath } from 'node:url';
 import { entries } from './entries.mjs';
 import { headers } from './headers.mjs';
+import { keyFiles } from './key-files.mjs';
 import { keys } from './keys.mjs';
+import { migratedIds } from './migrated-ids.mjs';
 import { tokens } from './tokens.mjs';
 import { values } from './values.mjs';
 
@@ -16,7 +18,9 @@ export async function files() {
     'cookie-headers.json': await headers(),
     'entries.json': entries(),
     'form-tokens.json': tokens(),
+    'key-files.json': keyFiles(),
     'keys.json': keys(),
+    'migrated-ids.json': migratedIds(),
     'values.json': await values(),
   };
   return Object.entries(contents).map(([name, content]) => ({ name, text: layOut(content) }));
