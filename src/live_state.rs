@@ -1,11 +1,11 @@
 //! Which keys and which cuts count now? What changes while a `Sessions` serves.
 
 use crate::keys::ring::KeyRing;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::telemetry::Warnings;
 use crate::timestamp::Timestamp;
 use arc_swap::{ArcSwap, Guard};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What all clones of a `Sessions` share and may change at any time, without a lock on the path of
 /// a request.

@@ -7,9 +7,9 @@ use crate::ended::list::{DAY, List, Wake, Writer};
 use crate::ended::outbox::Hint;
 use crate::ended::packed::{CountValue, CutValue, IdValue, MAX_LEARNED, PackedCut, Place};
 use crate::ended::subject::Subject;
+use crate::sync::MutexGuard;
 use crate::timestamp::Timestamp;
 use std::collections::hash_map::Entry as Slot;
-use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// How far ahead of our clock `everyone` may lie, in milliseconds: as far as a session may.
