@@ -42,3 +42,43 @@ fn payload() {
 fn roundtrip() {
     run("roundtrip", bodies::roundtrip);
 }
+
+#[test]
+fn key_text() {
+    run("key_text", bodies::key_text);
+}
+
+#[test]
+fn key_file() {
+    run("key_file", bodies::key_file);
+}
+
+#[test]
+fn dates() {
+    run("dates", bodies::dates);
+}
+
+#[test]
+fn set_cookie() {
+    run("set_cookie", bodies::set_cookie);
+}
+
+#[test]
+fn form_token() {
+    run("form_token", bodies::form_token);
+}
+
+#[test]
+fn migrated() {
+    run("migrated", bodies::migrated);
+}
+
+#[test]
+fn ended_entry() {
+    run("ended_entry", bodies::ended_entry);
+}
+
+#[test]
+fn operations() {
+    run("operations", bodies::operations);
+}

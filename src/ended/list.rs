@@ -309,3 +309,19 @@ impl fmt::Debug for EndedSessions {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_comes_once_a_minute_whichever_way_the_clock_goes() {
+        let mut pace = Pace::default();
+        let mut is_due = |millis| pace.is_due(Timestamp::from_millis(millis));
+        assert!(is_due(1_000_000));
+        assert!(!is_due(1_000_000) && !is_due(1_059_999));
+        assert!(is_due(1_060_000));
+        assert!(!is_due(1_000_001));
+        assert!(is_due(1_000_000));
+    }
+}

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "it takes minutes without optimisation; `.ci/run` runs it with"]
+    #[ignore = "slow unless optimised: `tests/xaes` runs it, and `.ci/run` that"]
     fn accumulated_hash_of_1_000_000_messages() {
         let published = bytes(&vectors()["accumulated"]["results"]["1000000"]);
         assert_eq!(accumulated_hash(1_000_000), published);
