@@ -38,6 +38,8 @@ impl LiveState {
     /// Puts another ring into use, with the time before which its sessions do not count.
     pub(crate) fn set_ring(&self, ring: KeyRing) {
         let time = ring.reject_created_before_millis();
+        // The time first: the swap of the ring orders the two, so nobody opens under the new keys what the
+        // time that came with them ends.
         self.reject_created_before.fetch_max(time, Ordering::Relaxed);
         self.ring.store(Arc::new(ring));
     }

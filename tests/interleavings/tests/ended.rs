@@ -73,7 +73,9 @@ fn two_servers_that_end_one_subject_and_tell_each_other_agree() {
                 }
             })
         });
-        threads.map(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         let all = servers.each_ref().map(|server| {
             server.mark_all_unsent();
             texts(server.unsent(10).entries())
@@ -114,7 +116,9 @@ fn a_full_list_stays_within_its_limit_and_covers_what_left() {
                 }
             })
         };
-        [end(0), end(10)].map(|thread| thread.join().unwrap());
+        for thread in [end(0), end(10)] {
+            thread.join().unwrap();
+        }
         let status = ended.status();
         assert_eq!((status.ids, status.evicted), (3, 3));
         // What left ended all sessions up to its own time.

@@ -1,5 +1,6 @@
 //! Keys and cuts that change while a server opens cookies.
 
+use sealed_session::key_file::tools::KeySchedule;
 use sealed_session::{Key, KeyRing, Reason, Session, Sessions};
 use shuttle::thread;
 use time::macros::datetime;
@@ -63,11 +64,36 @@ fn a_cut_never_moves_back_and_is_seen_once_it_is_made() {
             thread::spawn(move || sessions.reject_created_before(time))
         });
         let before = sessions.decode_at(&value, NOW);
-        cuts.map(|thread| thread.join().unwrap());
+        for thread in cuts {
+            thread.join().unwrap();
+        }
         let after = sessions.decode_at(&value, NOW).unwrap_err();
         assert_eq!(after.reason(), Reason::Revoked);
         if let Err(error) = before {
             assert_eq!(error.reason(), Reason::Revoked);
         }
+    });
+}
+
+#[test]
+fn who_opens_under_the_new_keys_knows_the_time_that_came_with_them() {
+    in_all_orders(|| {
+        let sessions = server(1);
+        let text = format!(
+            "generation = 1\nreject_created_before = 2026-11-21T11:00:00Z\n\
+             [[key]]\nsecret = \"{}\"\nseal_from = 2026-01-01T00:00:00Z\n",
+            *key(2).to_text()
+        );
+        let new = KeySchedule::parse(text.as_bytes()).unwrap().key_ring();
+        let mut session = Session::new_at(7, NOW - Duration::hours(2));
+        session.set_timeouts(Duration::minutes(25), Duration::hours(8));
+        let value = server(2).encode_at(&session, NOW - Duration::minutes(5)).unwrap();
+        let reader = {
+            let sessions = sessions.clone();
+            thread::spawn(move || sessions.decode_at(&value, NOW).map(drop))
+        };
+        sessions.set_key_ring(new);
+        let reason = reader.join().unwrap().unwrap_err().reason();
+        assert!(matches!(reason, Reason::UnknownKey | Reason::Revoked), "{reason}");
     });
 }
