@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
-const ORDERS: usize = 300;
+const ORDERS: usize = 100;
 
 fn in_many_orders(test: fn()) {
     shuttle::check_random(test, ORDERS);
