@@ -172,7 +172,8 @@ fn assert_merges(facts: &[Fact], entries: &[Vec<u8>]) {
         facts.iter().filter(|fact| is_ahead(**fact)).map(|fact| without_keep(*fact)).collect();
     assert_eq!(status.set_aside, ahead.len());
 
-    let expected = merged(facts, everyone);
+    let disputed = disputed(facts);
+    let expected = merged(facts, everyone, &disputed);
     for list in [&one, &other] {
         list.mark_all_unsent();
         let told: Vec<Fact> = list
@@ -180,7 +181,7 @@ fn assert_merges(facts: &[Fact], entries: &[Vec<u8>]) {
             .entries()
             .map(|entry| read(entry.as_ref()).expect("it is written"))
             .collect();
-        assert_eq!(merged(&told, everyone), expected);
+        assert_eq!(merged(&told, everyone, &disputed), expected);
     }
 }
 
@@ -210,14 +211,13 @@ fn everyone_of(fact: Fact) -> Option<u64> {
 /// The facts as one: the ended ids that nothing else ends, and the cuts.
 type Merged = (BTreeMap<[u8; 16], u32>, BTreeMap<[u8; 16], (u32, u64)>);
 
-fn merged(facts: &[Fact], everyone: u64) -> Merged {
-    let mut ids: BTreeMap<[u8; 16], (BTreeSet<[u8; 16]>, u32)> = BTreeMap::new();
+fn merged(facts: &[Fact], everyone: u64, disputed: &BTreeSet<[u8; 16]>) -> Merged {
+    let mut ids: BTreeMap<[u8; 16], ([u8; 16], u32)> = BTreeMap::new();
     let mut cuts: BTreeMap<[u8; 16], (u32, u64)> = BTreeMap::new();
     for fact in facts.iter().filter(|fact| until(**fact) > now() && !is_ahead(**fact)) {
         match *fact {
             Fact::Id { id, subject, cut } => {
-                let (subjects, greatest) = ids.entry(id).or_default();
-                subjects.insert(subject);
+                let (_, greatest) = ids.entry(id).or_insert((subject, 0));
                 *greatest = cut.max(*greatest);
             }
             Fact::Cut { subject, number, time } => {
@@ -227,11 +227,23 @@ fn merged(facts: &[Fact], everyone: u64) -> Merged {
             Fact::Everyone { .. } | Fact::Keep { .. } => {}
         }
     }
-    ids.retain(|id, (subjects, cut)| {
-        let is_covered = |subject| cuts.get(subject).is_some_and(|(number, _)| number > cut);
-        created(id) >= everyone && !subjects.iter().any(is_covered)
+    ids.retain(|id, (subject, cut)| {
+        let is_covered = cuts.get(subject).is_some_and(|(number, _)| number > cut);
+        created(id) >= everyone && !is_covered && !disputed.contains(id)
     });
     (ids.into_iter().map(|(id, (_, cut))| (id, cut)).collect(), cuts)
+}
+
+/// The ids that two subjects are said to have ended. One of the two is forged, and whether the true one's
+/// cut covered the id before both were known is a matter of order.
+fn disputed(facts: &[Fact]) -> BTreeSet<[u8; 16]> {
+    let mut subjects: BTreeMap<[u8; 16], BTreeSet<[u8; 16]>> = BTreeMap::new();
+    for fact in facts {
+        if let Fact::Id { id, subject, .. } = *fact {
+            subjects.entry(id).or_default().insert(subject);
+        }
+    }
+    subjects.into_iter().filter(|(_, subjects)| subjects.len() > 1).map(|(id, _)| id).collect()
 }
 
 /// A cut that was made later counts as made then: in the year 2527.

@@ -1,7 +1,7 @@
 //! Form tokens, made and checked by `docs/format.md`.
 
 use super::second::Second;
-use super::{APP, NAME, NOW, SECOND, sessions};
+use super::{APP, Basket, NAME, NOW, SECOND, sessions};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 /// Any text as a token; and a token with this mask, right and with one change, for the session and the
 /// cookies of a request. The first line is the text, what follows are `Cookie` headers, one a line.
 pub fn form_token(bytes: &[u8]) -> &'static str {
-    static SESSIONS: LazyLock<Sessions<u32>> = LazyLock::new(sessions);
+    static SESSIONS: LazyLock<Sessions<Basket>> = LazyLock::new(sessions);
     let sessions = &*SESSIONS;
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let first = lines.next().unwrap_or_default();
@@ -71,7 +71,7 @@ pub fn form_token(bytes: &[u8]) -> &'static str {
 }
 
 /// What a token of this request may be bound to.
-fn bounds(request: &HeaderMap, session: &Session<u32>) -> Vec<Vec<u8>> {
+fn bounds(request: &HeaderMap, session: &Session<Basket>) -> Vec<Vec<u8>> {
     let start = format!("{NAME}=");
     let mut hash = Sha256::new();
     let mut any = false;
