@@ -59,12 +59,12 @@ fn read(bytes: &[u8]) -> Result<Fact, ApplyError> {
                 .then_some(Fact::Id { id, subject: sixteen(18), cut })
                 .ok_or(ApplyError::NotAnEntry)
         }
-        [1, 2, body @ ..] if body.len() >= 20 => {
+        [1, 2, body @ ..] if body.len() == 26 => {
             let (subject, count) = (sixteen(2), number(&body[16..20]) as u32);
             if count > 0xff00_0000 {
                 return Err(ApplyError::NumberTooLarge(count));
             }
-            let is_one = subject != NO_SUBJECT && count >= 2 && body.len() == 26;
+            let is_one = subject != NO_SUBJECT && count >= 2;
             let fact = Fact::Cut { subject, number: count, time: number(&body[20..]) };
             is_one.then_some(fact).ok_or(ApplyError::NotAnEntry)
         }
@@ -123,7 +123,11 @@ pub fn ended_entry(bytes: &[u8]) -> &'static str {
         let read = read(&entry);
         let alone = list();
         let applied = alone.apply_at(&entry, NOW);
-        assert_eq!(applied, read.map(expected), "{read:?}");
+        match (applied, read) {
+            // What else is wrong with an entry of too great a number may be told, or the number.
+            (Err(ApplyError::NumberTooLarge(_)), Err(ApplyError::NotAnEntry)) => {}
+            _ => assert_eq!(applied, read.map(expected), "{read:?}"),
+        }
         let again = alone.apply_at(&entry, NOW);
         assert_ne!(again, Ok(Applied::New), "it was told already: {read:?}");
         outcome = match applied {

@@ -175,7 +175,7 @@ fn states(schedule: &KeySchedule, now: OffsetDateTime) -> Vec<(String, &'static 
     let opens = |key: &&sealed_session::DatedKey| {
         !key.is_revoked() && key.open_until().is_none_or(|until| millis(until) > now)
     };
-    let seals = keys.iter().filter(opens).filter(|key| millis(key.seal_from()) <= now).next_back();
+    let seals = keys.iter().filter(opens).rfind(|key| millis(key.seal_from()) <= now);
     keys.iter()
         .map(|key| {
             let state = if key.is_revoked() {
