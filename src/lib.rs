@@ -125,6 +125,7 @@ mod session;
 mod sessions;
 pub mod shape;
 mod steps;
+mod sync;
 mod telemetry;
 mod timestamp;
 mod wire;

@@ -3,11 +3,11 @@
 use crate::ended::list::EndedSessions;
 use crate::keys::ring::KeyRing;
 use crate::rules::reason::Reason;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::telemetry::Warnings;
 use crate::timestamp::Timestamp;
 use arc_swap::{ArcSwap, Guard};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use uuid::Uuid;
 
 /// What all clones of a `Sessions` share and may change at any time, without a lock on the path of
@@ -44,6 +44,8 @@ impl LiveState {
     /// Puts another ring into use, with the time before which its sessions do not count.
     pub(crate) fn set_ring(&self, ring: KeyRing) {
         let time = ring.reject_created_before_millis();
+        // The time first: the swap of the ring orders the two, so nobody opens under the new keys what the
+        // time that came with them ends.
         self.reject_created_before.fetch_max(time, Ordering::Relaxed);
         self.ring.store(Arc::new(ring));
     }

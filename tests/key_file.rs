@@ -404,7 +404,10 @@ fn a_file_of_more_than_a_mebibyte_is_refused() {
     let path = folder.path().join("keys.toml");
     let schedule = KeySchedule::new(key(1), NOW).unwrap();
     KeyFile::options().create(&path, &schedule).unwrap();
-    fs::write(&path, two_keys() + &" ".repeat(1 << 20)).unwrap();
+    let blanks = (1 << 20) - two_keys().len();
+    fs::write(&path, two_keys() + &" ".repeat(blanks)).unwrap();
+    assert_eq!(KeyFile::open(&path).unwrap().schedule().keys().len(), 2);
+    fs::write(&path, two_keys() + &" ".repeat(blanks + 1)).unwrap();
     let error = KeyFile::open(&path).unwrap_err().to_string();
     assert!(error.ends_with("has more than 1 MiB: that is no key file"), "{error}");
 }

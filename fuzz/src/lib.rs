@@ -15,6 +15,20 @@
 #[allow(dead_code, reason = "the tests use the rest")]
 mod second;
 
+mod ended_entry;
+mod form_token;
+mod keys;
+mod migrated;
+mod operations;
+mod set_cookie;
+
+pub use ended_entry::ended_entry;
+pub use form_token::form_token;
+pub use keys::{dates, key_file, key_text};
+pub use migrated::migrated;
+pub use operations::operations;
+pub use set_cookie::set_cookie;
+
 use self::second::{Second, Stamps, unpad};
 use arbitrary::{Arbitrary, Unstructured};
 use http::header::{COOKIE, SET_COOKIE};

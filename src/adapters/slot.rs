@@ -10,6 +10,7 @@ use crate::session;
 use crate::session::meta::Meta;
 use crate::sessions::Sessions;
 use crate::steps::save::Saved;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 use http::HeaderMap;
@@ -18,7 +19,7 @@ use std::any::type_name;
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// A session that a handler holds. It dereferences to [`sealed_session::Session`](crate::Session),
 /// which dereferences to the application's own type, and it is given back to the middleware when

@@ -137,11 +137,14 @@ pub(crate) fn cookie(cookie: &Attributes, insecure: bool) -> Result<(), ConfigEr
     // RFC 6265bis §5.6 lets browsers ignore an attribute past 1024 bytes.
     if !path.starts_with('/')
         || path.len() > 1024
+        // Browsers remove it (RFC 6265bis §5.6), and a removal cookie of another path removes nothing.
+        || path.ends_with(' ')
         || !path.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b';')
     {
         return refuse(
             "path",
-            "begin with `/` and use printable ASCII without `;`, at most 1024 bytes",
+            "begin with `/` and use printable ASCII without `;` and without a blank at the end, at most \
+             1024 bytes",
         );
     }
     if let Some(domain) = domain
@@ -374,10 +377,10 @@ mod tests {
 
     #[test]
     fn a_path_with_what_does_not_belong_there() {
-        let expected =
-            "`path`: begin with `/` and use printable ASCII without `;`, at most 1024 bytes";
+        let expected = "`path`: begin with `/` and use printable ASCII without `;` and without a blank at the end, \
+             at most 1024 bytes";
         let long = format!("/{}", "x".repeat(1024));
-        for path in ["", "app", "/a;b", "/a\r\nb", "/\0", "/é", "/\x7f", &long] {
+        for path in ["", "app", "/app ", "/a;b", "/a\r\nb", "/\0", "/é", "/\x7f", &long] {
             assert_eq!(refusal(|b| b.cookie_name("sid").path(path)), expected, "{path:?}");
         }
         assert_accepted(|b| b.cookie_name("sid").path("/app with space,comma=1"));

@@ -8,11 +8,12 @@ use crate::ended::entry::EntryFormat;
 use crate::ended::outbox::Outbox;
 use crate::ended::packed::{CountValue, CutValue, IdValue, Key, KeyHash, PackedCut, Place, SHARDS};
 use crate::ended::sweep::Sweep;
+use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed};
+use crate::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::timestamp::Timestamp;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
 const DEFAULT_MAX_ENTRIES: usize = 4_000_000;
@@ -245,13 +246,13 @@ impl List {
     }
 
     pub(crate) fn sequence(&self) -> u64 {
-        self.sequence.load(std::sync::atomic::Ordering::Acquire)
+        self.sequence.load(Ordering::Acquire)
     }
 
     /// The next sequence number counts only when its cut can be found: a reader of the number
     /// before has not seen the cut, and is told so.
     pub(crate) fn set_sequence(&self, sequence: u64) {
-        self.sequence.store(sequence, std::sync::atomic::Ordering::Release);
+        self.sequence.store(sequence, Ordering::Release);
     }
 
     pub(crate) fn ids(&self) -> usize {
@@ -306,5 +307,21 @@ impl fmt::Debug for EndedSessions {
             .field("max_entries", &self.max_entries())
             .field("status", &self.status())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_comes_once_a_minute_whichever_way_the_clock_goes() {
+        let mut pace = Pace::default();
+        let mut is_due = |millis| pace.is_due(Timestamp::from_millis(millis));
+        assert!(is_due(1_000_000));
+        assert!(!is_due(1_000_000) && !is_due(1_059_999));
+        assert!(is_due(1_060_000));
+        assert!(!is_due(1_000_001));
+        assert!(is_due(1_000_000));
     }
 }

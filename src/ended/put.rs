@@ -5,11 +5,13 @@ use crate::ended::entry::{self, Entry, Source};
 use crate::ended::events;
 use crate::ended::list::{DAY, List, Wake, Writer};
 use crate::ended::outbox::Hint;
-use crate::ended::packed::{CountValue, CutValue, IdValue, MAX_LEARNED, PackedCut, Place};
+use crate::ended::packed::{
+    CountValue, CutValue, IdValue, MAX_CUT_TIME, MAX_LEARNED, PackedCut, Place,
+};
 use crate::ended::subject::Subject;
+use crate::sync::MutexGuard;
 use crate::timestamp::Timestamp;
 use std::collections::hash_map::Entry as Slot;
-use std::sync::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// How far ahead of our clock `everyone` may lie, in milliseconds: as far as a session may.
@@ -182,6 +184,8 @@ impl Locked<'_> {
         time: Timestamp,
         source: Source,
     ) -> Applied {
+        // As it is kept: else the same entry would say something new each time.
+        let time = time.min(Timestamp::from_millis(MAX_CUT_TIME));
         if self.has_passed(last_of_cut(number, time)) {
             self.list.raise_everyone(after(time.min(self.now)));
             return Applied::Known;

@@ -32,12 +32,13 @@ fn read_file(path: &Path, readers: Readers) -> Result<(File, Zeroizing<Vec<u8>>)
         return Err(KeyFileError::new("is not a file"));
     }
     check_mode(&metadata, readers)?;
-    if metadata.len() > MAX_LEN {
-        return Err(KeyFileError::new("has more than 1 MiB: that is no key file"));
-    }
     // Large enough never to be moved, which would leave a copy behind.
     let mut content = Zeroizing::new(Vec::with_capacity(MAX_LEN as usize + 1));
     (&mut file).take(MAX_LEN + 1).read_to_end(&mut content).map_err(failed)?;
+    // Not before it is read: it may be growing.
+    if content.len() as u64 > MAX_LEN {
+        return Err(KeyFileError::new("has more than 1 MiB: that is no key file"));
+    }
     Ok((file, content))
 }
 

@@ -51,3 +51,17 @@ impl fmt::Debug for KeyFileError {
 }
 
 impl std::error::Error for KeyFileError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_told_in_the_message_and_alone() {
+        let error = KeyFileError::on_line(7, "`key` is not a list").in_file(Path::new("keys.toml"));
+        assert_eq!(error.line(), Some(7));
+        assert_eq!(error.to_string(), "keys.toml: line 7: `key` is not a list");
+        assert_eq!(format!("{error:?}"), error.to_string());
+        assert_eq!(KeyFileError::new("is not a file").line(), None);
+    }
+}

@@ -194,3 +194,52 @@ impl fmt::Debug for KeyWatch {
         f.debug_struct("KeyWatch").field("health", &self.health()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key_file::tools::KeySchedule;
+    use crate::keys::key::Key;
+    use std::cell::Cell;
+
+    /// With a mark, or without.
+    struct Marked(Cell<bool>);
+
+    impl Attached for Marked {
+        fn set_key_ring(&self, _: KeyRing) {}
+
+        fn take_unknown_key_met(&self) -> bool {
+            self.0.take()
+        }
+
+        fn longest_life(&self) -> Duration {
+            Duration::HOUR
+        }
+    }
+
+    /// Whether the file is read early if these `Sessions` have met unknown keys.
+    fn is_due(marks: &[bool]) -> bool {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::days(10_000);
+        let text = KeySchedule::new(Key::generate(), now).unwrap().to_text();
+        let attached = |met: &bool| Box::new(Marked(Cell::new(*met))) as Box<dyn Attached>;
+        let mut state = State {
+            path: PathBuf::new(),
+            reloader: Reloader::new(text.as_bytes(), now).unwrap(),
+            pace: Pace::new(Duration::HOUR, now),
+            attached: marks.iter().map(attached).collect(),
+        };
+        let due = state.is_due(now + Duration::SECOND);
+        assert!(!state.is_due(now + Duration::minutes(2)), "a mark was left");
+        due
+    }
+
+    #[test]
+    fn a_mark_of_any_of_several_is_enough_and_all_are_taken_away() {
+        for marks in
+            [&[true][..], &[true, false], &[false, true], &[true, true], &[true, true, true]]
+        {
+            assert!(is_due(marks), "{marks:?}");
+        }
+        assert!(!is_due(&[]) && !is_due(&[false, false]));
+    }
+}

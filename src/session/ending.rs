@@ -5,7 +5,8 @@ use crate::ended::request::Seen;
 use crate::session::loaded::Loaded;
 use crate::timestamp::Timestamp;
 use std::any::Any;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 #[cfg(feature = "private-jar")]
 use uuid::Uuid;
 

@@ -172,7 +172,8 @@ fn foreign_bytes_in_the_name_are_refused() {
 /// Bad input 40, `config/validate`.
 #[test]
 fn foreign_bytes_in_the_path_are_refused() {
-    let problem = "begin with `/` and use printable ASCII without `;`, at most 1024 bytes";
+    let problem = "begin with `/` and use printable ASCII without `;` and without a blank at the end, \
+                   at most 1024 bytes";
     assert_refused("path", problem, |builder, text| builder.cookie_name("sid").path(text));
 }
 

@@ -4,9 +4,14 @@ use crate::support::fixtures::*;
 use crate::support::log;
 use crate::support::second::{to_bytes, to_text};
 use http::HeaderMap;
-use sealed_session::{DatedKey, Key, KeyRing, Session, Sessions};
+use sealed_session::inspect::{Server, inspect};
+use sealed_session::key_file::tools::KeySchedule;
+use sealed_session::key_file::{KeyFileError, Reloader};
+use sealed_session::{DatedKey, Dynamic, Key, KeyFile, KeyRing, Session, Sessions};
+use std::error::Error;
 use std::fmt::Debug;
 use std::panic::{UnwindSafe, catch_unwind};
+use time::Duration;
 
 fn opened() -> Session<Visit> {
     sessions().decode_at(&value_with_marker(), NOW).unwrap()
@@ -102,5 +107,133 @@ fn logs_show_no_secret() {
         assert!(log.contains(logged), "{logged} is not in: {log}");
     }
     assert!(log.contains(&key(KEY).id().to_string()));
+    assert_no_secret(&log);
+}
+
+/// What an error and all behind it say, to people and to programmers.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        text.push_str(&format!("{error} {error:?} {error:#?}\n"));
+        next = error.source();
+    }
+    text
+}
+
+/// A key file's text with the key in it.
+fn key_file_text() -> String {
+    KeySchedule::new(key(KEY), NOW).unwrap().to_text().to_string()
+}
+
+/// The same, wrong in each of many ways.
+fn wrong_key_files() -> Vec<String> {
+    let text = key_file_text();
+    let secret = key(KEY).to_text();
+    let line = text.lines().find(|line| line.starts_with("secret")).unwrap();
+    let instead = |by: &str| text.replace(line, by);
+    vec![
+        instead(&secret),
+        instead(&format!("secret = {}", *secret)),
+        instead(&format!("{} = \"secret\"", *secret)),
+        instead(&format!("secret = \"{}", *secret)),
+        instead(&format!("secret = \"{}\"", &secret[..52])),
+        instead(&format!("secret = \"\\u0073{}\"", &secret[1..])),
+        instead(&format!("secret = [\"{}\"]", *secret)),
+        instead(&format!("{line}\nseal_from = \"{}\"", *secret)),
+        instead(&format!("{line}\nnote = \"{}\"", *secret)),
+        format!("{text}{}", *secret),
+        format!("generation = \"{}\"\n", *secret),
+        format!("{text}\n{line}\n"),
+        text[..text.len() - 9].to_owned(),
+    ]
+}
+
+/// Bad input 52, `key_file/error`.
+#[test]
+fn errors_of_key_files_and_all_behind_them_show_no_secret() {
+    for text in wrong_key_files() {
+        let error: KeyFileError = KeySchedule::parse(text.as_bytes()).unwrap_err();
+        assert_no_secret(&chain(&error));
+    }
+}
+
+/// Bad input 52, `key_file/schedule`.
+#[test]
+fn debug_of_key_files_and_of_what_is_inspected_shows_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    let schedule = KeySchedule::new(key(KEY), NOW).unwrap();
+    KeyFile::options().create(&path, &schedule).unwrap();
+    let file = KeyFile::open(&path).unwrap();
+    let reloader = Reloader::new(key_file_text().as_bytes(), NOW).unwrap();
+    let server = Server { app: APP.to_owned(), keys: Some(ring()), ..Server::default() };
+    let inspected = inspect(&value_with_marker(), &server, NOW).unwrap();
+    assert!(inspected.session.is_some());
+    let shown: [&dyn Debug; 7] =
+        [&schedule, &file, &reloader, reloader.health(), &server, &inspected, &builder::<Visit>()];
+    for shown in shown {
+        assert_no_secret(&format!("{shown:?} {shown:#?}"));
+    }
+}
+
+/// Bad input 52, `headers/set_cookie`.
+#[test]
+fn debug_of_a_response_shows_no_value() {
+    let mut response = HeaderMap::new();
+    let mut session = opened();
+    session.page_views += 1;
+    sessions().save_at(session, &mut response, NOW).unwrap();
+    let sent = response["set-cookie"].to_str().unwrap().to_owned();
+    let shown = format!("{response:?} {response:#?}");
+    assert!(sent.len() > 100 && shown.contains("Sensitive"), "{shown}");
+    assert!(!shown.contains(&sent[20..60]), "{shown}");
+    assert_no_secret(&shown);
+    assert!(sessions::<Visit>().cookie_for_at(&opened(), NOW).unwrap().is_sensitive());
+}
+
+/// Bad input 52, `dynamic`.
+#[test]
+fn named_values_show_nothing_in_debug_and_errors() {
+    let mut values = Dynamic::default();
+    values.insert("user", MARKER).unwrap();
+    assert_no_secret(&format!("{values:?} {values:#?}"));
+    assert_no_secret(&chain(&values.get::<u32>("user").unwrap_err()));
+}
+
+/// Bad input 52, `error`.
+#[test]
+fn all_errors_of_sessions_and_all_behind_them_show_no_secret() {
+    #[derive(serde::Serialize, serde::Deserialize, Debug)]
+    struct Large(String);
+    impl Default for Large {
+        fn default() -> Large {
+            Large(MARKER.repeat(1000))
+        }
+    }
+    let error = builder::<Large>().build().unwrap_err();
+    assert_no_secret(&chain(&error));
+    let error = builder::<Visit>().path(key(KEY).to_text().as_str()).build().unwrap_err();
+    assert_no_secret(&chain(&error));
+    let large = Session::new_at(visit(7, &MARKER.repeat(1000)), NOW);
+    assert_no_secret(&chain(&sessions().encode_at(&large, NOW).unwrap_err()));
+    assert_no_secret(&chain(&sessions().cookie_for_at(&large, NOW).unwrap_err()));
+    let error = sessions::<Visit>().decode_at(&value_with_marker(), NOW + ABSOLUTE).unwrap_err();
+    assert_no_secret(&chain(&error));
+}
+
+/// Bad input 52, `key_file/reloader`.
+#[test]
+fn logs_of_a_key_file_show_no_secret() {
+    log::listen();
+    let good = key_file_text();
+    let mut reloader = Reloader::new(good.as_bytes(), NOW).unwrap();
+    for (minutes, text) in wrong_key_files().into_iter().enumerate() {
+        reloader.poll(Ok(text.as_bytes()), NOW + Duration::minutes(minutes as i64 * 20));
+        assert_no_secret(&format!("{:?} {:?}", reloader, reloader.health().last_error));
+    }
+    reloader.poll(Ok(good.replace("generation = 1", "generation = 2").as_bytes()), NOW);
+    let log = log::heard();
+    assert!(log.contains("ERROR") && log.contains("line"), "{log}");
     assert_no_secret(&log);
 }

@@ -343,4 +343,101 @@ mod tests {
         };
         assert_eq!(read::<All>(&write(&all)).unwrap(), all);
     }
+
+    /// What a type is told before its parts come: how many there are.
+    struct Hint(Option<usize>);
+
+    struct Hinted;
+
+    impl<'de> Visitor<'de> for Hinted {
+        type Value = Hint;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list or a map of bytes")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Hint, A::Error> {
+            let hint = Hint(list.size_hint());
+            while list.next_element::<u8>()?.is_some() {}
+            Ok(hint)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Hint, A::Error> {
+            let hint = Hint(map.size_hint());
+            while map.next_entry::<u8, u8>()?.is_some() {}
+            Ok(hint)
+        }
+    }
+
+    struct List(Hint);
+
+    impl<'de> Deserialize<'de> for List {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<List, D::Error> {
+            deserializer.deserialize_seq(Hinted).map(List)
+        }
+    }
+
+    struct Map(Hint);
+
+    impl<'de> Deserialize<'de> for Map {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::Error> {
+            deserializer.deserialize_map(Hinted).map(Map)
+        }
+    }
+
+    /// Memory is taken for what is there, and not for what the plaintext claims.
+    #[test]
+    fn a_hint_is_the_number_of_elements_and_at_most_the_limit() {
+        for (len, hint) in [(0, 0), (3, 3), (4096, 4096)] {
+            let bytes = write(&vec![7_u8; len]);
+            assert_eq!(read::<List>(&bytes).unwrap().0.0, Some(hint), "{len}");
+        }
+        let map: BTreeMap<u8, u8> = (0..3).map(|key| (key, key)).collect();
+        assert_eq!(read::<Map>(&write(&map)).unwrap().0.0, Some(3));
+
+        /// Stops at the hint.
+        fn hint_of(claimed: &[u8], is_map: bool) -> Option<usize> {
+            struct Only;
+            impl<'de> Visitor<'de> for Only {
+                type Value = Hint;
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a list or a map")
+                }
+                fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Hint, A::Error> {
+                    Ok(Hint(list.size_hint()))
+                }
+                fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Hint, A::Error> {
+                    Ok(Hint(map.size_hint()))
+                }
+            }
+            let mut budget = Budget { elements: MAX_ELEMENTS, depth: MAX_DEPTH };
+            let mut postcard = postcard::Deserializer::from_bytes(claimed);
+            let limited = Limited::<_> { inner: &mut postcard, budget: &mut budget };
+            let hint = match is_map {
+                true => limited.deserialize_map(Only),
+                false => limited.deserialize_seq(Only),
+            };
+            hint.unwrap().0
+        }
+        for is_map in [false, true] {
+            let hint = hint_of(&HUGE, is_map);
+            assert!(hint.is_none_or(|hint| hint <= MAX_ELEMENTS as usize), "{hint:?}");
+            // 4097, which has to be cut.
+            assert_eq!(hint_of(&[&[0x81, 0x20][..], &[0; 9000]].concat(), is_map), Some(4096));
+        }
+    }
+
+    /// Types such as `uuid` and `time` are written in one of two ways.
+    #[test]
+    fn types_are_told_that_no_person_reads_it() {
+        struct Told(bool);
+        impl<'de> Deserialize<'de> for Told {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Told, D::Error> {
+                let told = Told(deserializer.is_human_readable());
+                <()>::deserialize(deserializer).map(|()| told)
+            }
+        }
+        assert!(!read::<Told>(&[]).unwrap().0);
+        assert!(!read::<Option<(Told, u8)>>(&[1, 7]).unwrap().unwrap().0.0);
+    }
 }

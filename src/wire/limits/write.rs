@@ -520,4 +520,20 @@ mod tests {
         let bytes = postcard::ser_flavors::Flavor::finalize(serializer.output).unwrap();
         assert_eq!(bytes, b"\x031-2");
     }
+
+    /// Types such as `uuid` and `time` are written in one of two ways.
+    #[test]
+    fn types_are_told_that_no_person_reads_it() {
+        struct Told;
+        impl Serialize for Told {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bool(serializer.is_human_readable())
+            }
+        }
+        let mut serializer =
+            postcard::Serializer { output: postcard::ser_flavors::AllocVec::new() };
+        serialize(&(Told, Some(Told), [Told]), &mut serializer).unwrap();
+        let written = postcard::ser_flavors::Flavor::finalize(serializer.output).unwrap();
+        assert_eq!(written, [0, 1, 0, 0]);
+    }
 }

@@ -1,0 +1,6 @@
+//! Any text, as a date of a key file.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    sealed_session_fuzz::dates(bytes);
+});
