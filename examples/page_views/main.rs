@@ -10,9 +10,11 @@
 //! | `SESSION_KEYS` | keys, separated by commas: the first seals, all open; without it a fresh key is made |
 //! | `KEY_FILE` | instead: a key file, read again every second |
 //! | `ADDR` | where to listen; `127.0.0.1:3000` if not set |
+//! | `READY_LIMIT` | `/ready` says 503 if the key file could not be used for so many seconds; 120 if not set |
 //! | `INSECURE=1` | cookies without `Secure`, for a browser that takes this address for insecure |
 //! | `RUST_LOG` | what to log; `debug` also shows why cookies were rejected |
 
+mod ready;
 #[path = "../shared/mod.rs"]
 mod shared;
 
@@ -26,6 +28,7 @@ use sealed_session::axum::{Session, SessionLayer};
 use serde::Deserialize;
 use shared::Visit;
 use std::error::Error;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -44,6 +47,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/logout", get(logout))
         .with_state(sessions.clone())
         .layer(SessionLayer::new(sessions));
+
+    // 3. A load balancer asks, without a session, whether this server may get requests.
+    let limit = ready::limit()?;
+    let key_file = settings.key_file.map(Arc::new);
+    let ready = move || async move { ready::answer(key_file.as_deref(), limit) };
+    let app = app.route("/ready", get(ready));
 
     let addr = settings.addr;
     let listener =
