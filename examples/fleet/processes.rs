@@ -122,8 +122,8 @@ impl Fleet {
         self.nginx.entrance
     }
 
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.servers.iter().map(|server| server.address).collect()
+    pub(crate) fn addresses(&self) -> [SocketAddr; SERVERS] {
+        std::array::from_fn(|place| self.servers[place].address)
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -16,15 +16,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const COOKIE_NAME: &str = "__Host-session";
-/// Between two visits of one visitor.
-const THINKING: Duration = Duration::from_millis(50);
+/// Between two visits of one visitor. All of them keep no server so busy that it answers late.
+const THINKING: Duration = Duration::from_millis(400);
 
 /// Where all of them go.
 #[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) entrance: SocketAddr,
     /// Of the servers, as nginx names them in `X-Server`.
-    pub(crate) servers: Vec<SocketAddr>,
+    pub(crate) servers: [SocketAddr; SERVERS],
     pub(crate) timeline: Arc<Timeline>,
 }
 

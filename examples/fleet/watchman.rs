@@ -42,7 +42,7 @@ pub(crate) struct Watchman {
 
 impl Watchman {
     pub(crate) fn start(
-        addresses: Vec<SocketAddr>,
+        addresses: [SocketAddr; SERVERS],
         nginx: Arc<Nginx>,
         timeline: Arc<Timeline>,
     ) -> Watchman {
@@ -53,10 +53,10 @@ impl Watchman {
             let client = client();
             loop {
                 sleep(EVERY).await;
-                let mut ready = [false; SERVERS];
-                for (ready, address) in ready.iter_mut().zip(&addresses) {
-                    *ready = ask(&client, *address).await.is_some_and(|answer| answer.ready);
-                }
+                let ask = |place: usize| ask(&client, addresses[place]);
+                let (first, second, third) = tokio::join!(ask(0), ask(1), ask(2));
+                let answers: [_; SERVERS] = [first, second, third];
+                let ready = answers.map(|answer| answer.is_some_and(|answer| answer.ready));
                 // If none is ready, all keep serving: some sessions may be lost, but without a
                 // server all are.
                 let next = if ready.contains(&true) { ready } else { [true; SERVERS] };
