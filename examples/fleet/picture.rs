@@ -15,7 +15,7 @@ const WIDTH: u32 = 960;
 const NUMBERS: i32 = 46;
 const PANELS: [(&str, i32); 3] = [
     ("requests per second, by server", 200),
-    ("requests per second, by the key of the visitor's cookie", 200),
+    ("requests per second, by the key of the cookie", 200),
     ("sessions lost per second", 130),
 ];
 const LINE: i32 = 17;
@@ -46,13 +46,14 @@ const SERVER: [Shade; SERVERS] = [
     shade(0xbc, 0x4c, 0x00, "#f0883e"),
     shade(0x1a, 0x7f, 0x37, "#3fb950"),
 ];
-const KEY: [Shade; 6] = [
+const KEY: [Shade; 7] = [
     shade(0x82, 0x50, 0xdf, "#bc8cff"),
     shade(0x0a, 0x7e, 0xa4, "#39c5cf"),
     shade(0xbf, 0x39, 0x89, "#f778ba"),
     shade(0x9a, 0x67, 0x00, "#d29922"),
     shade(0x57, 0x60, 0x6a, "#8b949e"),
     shade(0x24, 0x6b, 0x52, "#56d4a0"),
+    shade(0xb3, 0x59, 0x2b, "#ffa657"),
 ];
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -75,7 +76,7 @@ pub(crate) fn draw(seen: &Seen, file: &Path) -> Result<()> {
         });
         let by_key = seen.keys.iter().enumerate().map(|(key, id)| {
             let count = |second: &Second| second.by_key.get(key).copied().unwrap_or_default();
-            (format!("key {id}"), KEY[key % KEY.len()], seconds.iter().map(count).collect())
+            (id.clone(), KEY[key % KEY.len()], seconds.iter().map(count).collect())
         });
         let lost = seconds.iter().map(|second| second.lost).collect();
         let contents: [Lines; 3] =
