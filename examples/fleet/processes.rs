@@ -179,7 +179,7 @@ impl Fleet {
         command
             .env("ADDR", address.to_string())
             .env("KEY_FILE", self.copy_of(place))
-            .env("READY_LIMIT", ready_limit.as_secs().to_string())
+            .env("KEY_MAX_AGE", ready_limit.as_secs().to_string())
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stderr(log.try_clone()?)

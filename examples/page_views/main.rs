@@ -5,16 +5,18 @@
 //! cargo run --example page_views -- new-key    # prints a key for SESSION_KEYS
 //! ```
 //!
+//! `/ready` is for the proxy in front.
+//!
 //! | variable | meaning |
 //! | --- | --- |
 //! | `SESSION_KEYS` | keys, separated by commas: the first seals, all open; without it a fresh key is made |
 //! | `KEY_FILE` | instead: a key file, read again every second |
 //! | `ADDR` | where to listen; `127.0.0.1:3000` if not set |
-//! | `READY_LIMIT` | `/ready` says 503 if the key file could not be used for so many seconds; 120 if not set |
 //! | `INSECURE=1` | cookies without `Secure`, for a browser that takes this address for insecure |
+//! | `KEY_MAX_AGE` | `/ready` says no when the key file was not confirmed for so many seconds; 180 if not set |
 //! | `RUST_LOG` | what to log; `debug` also shows why cookies were rejected |
 
-mod ready;
+mod operations;
 #[path = "../shared/mod.rs"]
 mod shared;
 
@@ -28,13 +30,13 @@ use sealed_session::axum::{Session, SessionLayer};
 use serde::Deserialize;
 use shared::Visit;
 use std::error::Error;
-use std::sync::Arc;
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt::init();
     let settings = shared::settings_or_exit();
+    let max_key_age = operations::max_key_age_or_exit();
 
     // 1. What a session is, and how long it lives: see `examples/shared/mod.rs`.
     let sessions = shared::sessions(&settings)?;
@@ -48,11 +50,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_state(sessions.clone())
         .layer(SessionLayer::new(sessions));
 
-    // 3. A load balancer asks, without a session, whether this server may get requests.
-    let limit = ready::limit()?;
-    let key_file = settings.key_file.map(Arc::new);
-    let ready = move || async move { ready::answer(key_file.as_deref(), limit) };
-    let app = app.route("/ready", get(ready));
+    // 3. Behind the layer, so that these routes have no sessions.
+    let app = app.merge(operations::routes(settings.key_file, max_key_age));
 
     let addr = settings.addr;
     let listener =
