@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Write};
 use std::panic;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
 use support::fixtures::{NOW, Visit};
+use support::node::node;
 use support::second::{Second, Stamps, unpad};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -26,20 +26,6 @@ const ONE_CHANGED_OF: u64 = 8;
 /// The own timeouts that a session may have, as `peer.mjs` has them.
 const LONGEST: (Duration, Duration) =
     (Duration::seconds(10_000_000), Duration::seconds(40_000_000));
-
-/// The Node side in a process of its own; `None` without `node`, which must be there if `CI` is set.
-fn node(script: &str) -> Option<Command> {
-    let found = Command::new("node").arg("--version").stdout(Stdio::null()).status();
-    if !found.is_ok_and(|status| status.success()) {
-        assert!(std::env::var_os("CI").is_none(), "CI must have `node` installed");
-        println!("skipped: `node` is missing");
-        return None;
-    }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/javascript");
-    let mut node = Command::new("node");
-    node.current_dir(folder).args(script.split(' '));
-    Some(node)
-}
 
 /// The vectors and the other tests of the JavaScript side.
 #[test]

@@ -1,22 +1,32 @@
-//! The processes of the fleet: three servers, nginx in front, and the command that changes the
-//! keys.
+//! The processes of the fleet: three servers, each with a key file and a clock of its own, nginx in
+//! front, and the command that changes the keys.
 
-use std::error::Error;
-use std::fs::{self, File};
+use crate::Result;
+use std::fs::{self, File, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use tokio::time::sleep;
 
 pub(crate) const SERVERS: usize = 3;
+
+/// How long a file is on its way from the operator to each server.
+pub(crate) const DELAYS: [Duration; SERVERS] =
+    [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(4)];
+/// Seconds by which each server's clock is wrong. The one that gets new keys first is ahead, the
+/// one that gets them last is behind: it cannot be worse.
+pub(crate) const CLOCK_ERRORS: [i64; SERVERS] = [3, 0, -3];
 
 /// The programs, built like this one.
 pub(crate) struct Programs {
     page_views: PathBuf,
     sealed_session: PathBuf,
     nginx: &'static str,
+    faketime: PathBuf,
 }
 
 impl Programs {
@@ -27,6 +37,7 @@ impl Programs {
             version.is_ok_and(|status| status.success())
         });
         let nginx = nginx.ok_or("nginx is missing; on Debian: apt-get install nginx-light")?;
+        let faketime = find_faketime().ok_or("faketime is missing; apt-get install faketime")?;
 
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
@@ -45,18 +56,29 @@ impl Programs {
             page_views: examples.join("page_views"),
             sealed_session: programs.join("sealed-session"),
             nginx,
+            faketime,
         })
     }
 }
 
-/// Everything that runs, in a folder of its own. What runs is killed when this is dropped.
+/// The library that tells one process another time, for threads.
+fn find_faketime() -> Option<PathBuf> {
+    let folders = ["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from);
+    let below = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let below: Vec<PathBuf> = below.map(|entry| entry.path()).collect();
+    let mut found = folders.iter().chain(&below).map(|f| f.join("faketime/libfaketimeMT.so.1"));
+    found.find(|library| library.exists())
+}
+
+/// Everything that runs, in a folder of its own. What runs is ended when this is dropped.
 pub(crate) struct Fleet {
     programs: Programs,
-    folder: tempfile::TempDir,
     servers: Vec<Server>,
-    nginx: Option<Child>,
-    /// Where the visitors go.
-    pub(crate) entrance: SocketAddr,
+    pub(crate) nginx: Arc<Nginx>,
+    /// The process ids of the servers, 0 where one was killed.
+    pub(crate) ids: Arc<[AtomicU32; SERVERS]>,
+    /// Dropped last.
+    folder: tempfile::TempDir,
 }
 
 struct Server {
@@ -65,30 +87,50 @@ struct Server {
 }
 
 impl Fleet {
-    pub(crate) fn start(programs: Programs) -> Result<Fleet> {
+    /// How old a server's keys may be before it says that it is not ready.
+    pub(crate) fn start(programs: Programs, ready_limit: Duration) -> Result<Fleet> {
         let free = |_| Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?);
         let addresses = (0..=SERVERS).map(free).collect::<Result<Vec<SocketAddr>>>()?;
         let server = |address: &SocketAddr| Server { address: *address, process: None };
+        let folder = tempfile::tempdir()?;
+        let nginx = Nginx {
+            program: programs.nginx,
+            folder: folder.path().to_owned(),
+            servers: addresses[..SERVERS].to_vec(),
+            entrance: addresses[SERVERS],
+            process: Mutex::new(None),
+        };
         let mut fleet = Fleet {
             programs,
-            folder: tempfile::tempdir()?,
             servers: addresses[..SERVERS].iter().map(server).collect(),
-            nginx: None,
-            entrance: addresses[SERVERS],
+            nginx: Arc::new(nginx),
+            ids: Arc::default(),
+            folder,
         };
         fleet.keys(&["new"])?;
         for place in 0..SERVERS {
-            fleet.start_server(place)?;
+            fs::create_dir(fleet.path(&format!("server-{place}")))?;
+            fleet.copy(place, &fs::read(fleet.path("keys.toml"))?)?;
+            fleet.start_server(place, ready_limit)?;
         }
-        fleet.start_nginx()?;
+        fleet.nginx.start()?;
         Ok(fleet)
+    }
+
+    /// Where the visitors go.
+    pub(crate) fn entrance(&self) -> SocketAddr {
+        self.nginx.entrance
+    }
+
+    pub(crate) fn addresses(&self) -> [SocketAddr; SERVERS] {
+        std::array::from_fn(|place| self.servers[place].address)
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// `sealed-session keys WHAT FILE …`, and what it says.
+    /// `sealed-session keys WHAT FILE …` with the operator's own file, and what it says.
     pub(crate) fn keys(&self, what: &[&str]) -> Result<serde_json::Value> {
         let mut command = Command::new(&self.programs.sealed_session);
         command.args(["--json", "keys", what[0]]).arg(self.path("keys.toml")).args(&what[1..]);
@@ -99,20 +141,60 @@ impl Fleet {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    pub(crate) fn start_server(&mut self, place: usize) -> Result<()> {
+    /// Sends the operator's file to every server, each after its delay. To `damaged` comes only the
+    /// first half of it.
+    pub(crate) fn bring_file(&self, damaged: Option<usize>) -> Result<()> {
+        let content = fs::read(self.path("keys.toml"))?;
+        for (place, delay) in DELAYS.into_iter().enumerate() {
+            let half = if damaged == Some(place) { content.len() / 2 } else { content.len() };
+            let (content, path) = (content[..half].to_vec(), self.copy_of(place));
+            tokio::spawn(async move {
+                sleep(delay).await;
+                put(&path, &content).expect("the folder is there and the disk has room");
+            });
+        }
+        Ok(())
+    }
+
+    /// Brings the whole file to one server, now.
+    pub(crate) fn repair_file(&self, place: usize) -> Result<()> {
+        self.copy(place, &fs::read(self.path("keys.toml"))?)
+    }
+
+    fn copy_of(&self, place: usize) -> PathBuf {
+        self.path(&format!("server-{place}")).join("keys.toml")
+    }
+
+    fn copy(&self, place: usize, content: &[u8]) -> Result<()> {
+        Ok(put(&self.copy_of(place), content)?)
+    }
+
+    pub(crate) fn start_server(&mut self, place: usize, ready_limit: Duration) -> Result<()> {
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.path(&format!("server-{place}.log")))?;
         let address = self.servers[place].address;
-        let process = Command::new(&self.programs.page_views)
+        let mut command = Command::new(&self.programs.page_views);
+        command
             .env("ADDR", address.to_string())
-            .env("KEY_FILE", self.path("keys.toml"))
+            .env("KEY_FILE", self.copy_of(place))
+            .env("KEY_MAX_AGE", ready_limit.as_secs().to_string())
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stderr(log.try_clone()?)
-            .stdout(log)
-            .spawn()?;
+            .stdout(log);
+        if CLOCK_ERRORS[place] != 0 {
+            // Only what tells the date is wrong; how long a second is, stays.
+            command
+                .env("LD_PRELOAD", &self.programs.faketime)
+                .env("FAKETIME", format!("{:+}s", CLOCK_ERRORS[place]))
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+                .env("DONT_FAKE_MONOTONIC", "1")
+                .env("NO_FAKE_STAT", "1");
+        }
+        let process = command.spawn()?;
+        self.ids[place].store(process.id(), Ordering::Relaxed);
         self.servers[place].process = Some(process);
         wait_for(address)
     }
@@ -120,45 +202,13 @@ impl Fleet {
     /// SIGKILL: no time to save or to say good-bye.
     pub(crate) fn kill_server(&mut self, place: usize) -> Result<()> {
         if let Some(mut process) = self.servers[place].process.take() {
-            process.kill()?;
-            process.wait()?;
+            self.ids[place].store(0, Ordering::Relaxed);
+            end(&mut process)?;
         }
         Ok(())
     }
 
-    fn start_nginx(&mut self) -> Result<()> {
-        let line =
-            |server: &Server| format!("server {} max_fails=1 fail_timeout=1s;", server.address);
-        let servers: Vec<String> = self.servers.iter().map(line).collect();
-        let folder = self.folder.path().to_str().ok_or("the temporary folder is no text")?;
-        let config = include_str!("nginx.conf")
-            .replace("FOLDER", folder)
-            .replace("SERVERS", &servers.join("\n        "))
-            .replace("PORT", &self.entrance.port().to_string());
-        fs::write(self.path("nginx.conf"), config)?;
-        let nginx = Command::new(self.programs.nginx)
-            .arg("-p")
-            .arg(self.folder.path())
-            .arg("-e")
-            .arg(self.path("nginx.log"))
-            .arg("-c")
-            .arg(self.path("nginx.conf"))
-            .stdin(Stdio::null())
-            .spawn()?;
-        self.nginx = Some(nginx);
-        wait_for(self.entrance)
-    }
-
-    /// Kilobytes of memory that the server really uses (`VmRSS`).
-    pub(crate) fn memory(&self, place: usize) -> Option<u64> {
-        let id = self.servers[place].process.as_ref()?.id();
-        let status =
-            fs::read_to_string(Path::new("/proc").join(id.to_string()).join("status")).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.trim().strip_suffix(" kB")?.trim().parse().ok()
-    }
-
-    /// What the servers logged, for whoever must find out what went wrong.
+    /// What the servers logged, for finding out what went wrong.
     pub(crate) fn logs(&self) -> String {
         let names = (0..SERVERS).map(|place| format!("server-{place}.log"));
         let log = |name: String| {
@@ -171,12 +221,94 @@ impl Fleet {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        let servers = self.servers.iter_mut().filter_map(|server| server.process.as_mut());
-        for process in servers.chain(self.nginx.as_mut()) {
-            let _ = process.kill();
+        for process in self.servers.iter_mut().filter_map(|server| server.process.as_mut()) {
+            let _ = end(process);
+        }
+        self.nginx.stop();
+    }
+}
+
+/// By SIGKILL. libfaketime then leaves two files, which nobody else removes.
+fn end(process: &mut Child) -> std::io::Result<()> {
+    process.kill()?;
+    process.wait()?;
+    for name in ["faketime_shm_", "sem.faketime_sem_"] {
+        let _ = fs::remove_file(format!("/dev/shm/{name}{}", process.id()));
+    }
+    Ok(())
+}
+
+/// The load balancer.
+pub(crate) struct Nginx {
+    program: &'static str,
+    folder: PathBuf,
+    servers: Vec<SocketAddr>,
+    entrance: SocketAddr,
+    process: Mutex<Option<Child>>,
+}
+
+impl Nginx {
+    fn start(&self) -> Result<()> {
+        self.configure(&[true; SERVERS])?;
+        let process = self.command().stdin(Stdio::null()).spawn()?;
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
+        wait_for(self.entrance)
+    }
+
+    /// From now on only these servers get requests.
+    pub(crate) fn serve_with(&self, serving: &[bool; SERVERS]) -> std::result::Result<(), String> {
+        self.configure(serving).map_err(|error| error.to_string())?;
+        self.signal("reload")
+    }
+
+    fn configure(&self, serving: &[bool; SERVERS]) -> Result<()> {
+        let line = |(address, serving): (&SocketAddr, &bool)| {
+            let down = if *serving { "" } else { " down" };
+            format!("server {address} max_fails=1 fail_timeout=1s{down};")
+        };
+        let servers: Vec<String> = self.servers.iter().zip(serving).map(line).collect();
+        let folder = self.folder.to_str().ok_or("the temporary folder is no text")?;
+        let config = include_str!("nginx.conf")
+            .replace("FOLDER", folder)
+            .replace("SERVERS", &servers.join("\n        "))
+            .replace("PORT", &self.entrance.port().to_string());
+        Ok(put(&self.folder.join("nginx.conf"), config.as_bytes())?)
+    }
+
+    fn signal(&self, which: &str) -> std::result::Result<(), String> {
+        let output = self.command().args(["-s", which]).output();
+        let output = output.map_err(|error| error.to_string())?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.program);
+        command.arg("-p").arg(&self.folder).arg("-e").arg(self.folder.join("nginx.log"));
+        command.arg("-c").arg(self.folder.join("nginx.conf"));
+        command
+    }
+
+    /// By a signal to the master, for its workers would outlive a SIGKILL.
+    fn stop(&self) {
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut process) = process {
+            if self.signal("stop").is_err() {
+                let _ = process.kill();
+            }
             let _ = process.wait();
         }
     }
+}
+
+/// Writes beside it, then renames: a reader sees the old file or the new one.
+fn put(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    fs::write(&beside, content)?;
+    fs::set_permissions(&beside, Permissions::from_mode(0o600))?;
+    fs::rename(beside, path)
 }
 
 /// Until somebody listens there.

@@ -1,5 +1,7 @@
 //! Visitors: each signs in, counts its visits itself, and compares.
 
+use crate::processes::SERVERS;
+use crate::timeline::{Answered, Timeline};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt;
@@ -14,17 +16,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const COOKIE_NAME: &str = "__Host-session";
-/// Between two visits of one visitor.
-const THINKING: Duration = Duration::from_millis(50);
+/// Between two visits of one visitor. All of them keep no server so busy that it answers late.
+const THINKING: Duration = Duration::from_millis(400);
+
+/// Where all of them go.
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) entrance: SocketAddr,
+    /// Of the servers, as nginx names them in `X-Server`.
+    pub(crate) servers: [SocketAddr; SERVERS],
+    pub(crate) timeline: Arc<Timeline>,
+}
 
 pub(crate) struct Visitor {
-    entrance: SocketAddr,
+    site: Arc<Site>,
     client: Client<HttpConnector, String>,
     name: String,
     /// The cookie's value.
     cookie: Option<String>,
     /// How often the page was seen in this session.
     views: u32,
+    /// Whether to say what it expected when its session is gone.
+    surprised: bool,
     counts: Counts,
 }
 
@@ -32,6 +45,8 @@ pub(crate) struct Visitor {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) requests: u64,
+    /// Those that were answered, by server.
+    pub(crate) by_server: [u64; SERVERS],
     /// Responses with a new cookie.
     pub(crate) writes: u64,
     /// Cookies that came back under another key.
@@ -45,6 +60,9 @@ pub(crate) struct Counts {
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Counts) {
         self.requests += other.requests;
+        for (sum, more) in self.by_server.iter_mut().zip(other.by_server) {
+            *sum += more;
+        }
         self.writes += other.writes;
         self.resealed += other.resealed;
         self.lost += other.lost;
@@ -52,27 +70,31 @@ impl AddAssign for Counts {
     }
 }
 
-pub(crate) fn arrive(count: usize, entrance: SocketAddr) -> Vec<Visitor> {
+pub(crate) fn arrive(count: usize, site: Site) -> Vec<Visitor> {
     let client = Client::builder(TokioExecutor::new()).build_http();
+    let site = Arc::new(site);
     let visitor = |number| Visitor {
-        entrance,
+        site: Arc::clone(&site),
         client: client.clone(),
         name: format!("visitor {number}"),
         cookie: None,
         views: 0,
+        surprised: true,
         counts: Counts::default(),
     };
     (0..count).map(visitor).collect()
 }
 
-/// All visit again and again until `events` is over.
+/// All visit again and again until `events` is over. They say what was lost if that is a surprise.
 pub(crate) async fn visit_during<R>(
     visitors: Vec<Visitor>,
+    surprised: bool,
     events: impl Future<Output = R>,
 ) -> (Vec<Visitor>, Counts, R) {
     let over = Arc::new(AtomicBool::new(false));
     let visit = |mut visitor: Visitor| {
         let over = Arc::clone(&over);
+        visitor.surprised = surprised;
         tokio::spawn(async move {
             while !over.load(Ordering::Relaxed) {
                 visitor.visit().await;
@@ -140,8 +162,11 @@ impl Visitor {
         if line == expected {
             self.views += 1;
         } else {
-            eprintln!("{} expected {expected:?} and got {line:?}", self.name);
+            if self.surprised {
+                eprintln!("{} expected {expected:?} and got {line:?}", self.name);
+            }
             self.counts.lost += 1;
+            self.site.timeline.lost();
             self.cookie = None;
         }
     }
@@ -149,7 +174,7 @@ impl Visitor {
     /// The body of the answer, `None` if no server gave one. Whatever the server said of the cookie
     /// is done.
     async fn get(&mut self, path: &str) -> Option<String> {
-        let mut request = Request::get(format!("http://{}{path}", self.entrance));
+        let mut request = Request::get(format!("http://{}{path}", self.site.entrance));
         if let Some(value) = &self.cookie {
             request = request.header(COOKIE, format!("{COOKIE_NAME}={value}"));
         }
@@ -169,7 +194,18 @@ impl Visitor {
             return None;
         };
         self.take_cookie(&headers);
+        if let Some(place) = self.who_answered(&headers) {
+            self.counts.by_server[place] += 1;
+            self.site.timeline.answered(&Answered { place, key: self.key_id() });
+        }
         String::from_utf8(body.to_vec()).ok()
+    }
+
+    /// The last of the servers that nginx asked: the ones before gave no answer.
+    fn who_answered(&self, headers: &HeaderMap) -> Option<usize> {
+        let last = headers.get("x-server")?.to_str().ok()?.rsplit(", ").next()?;
+        let address: SocketAddr = last.parse().ok()?;
+        self.site.servers.iter().position(|server| *server == address)
     }
 
     fn take_cookie(&mut self, headers: &HeaderMap) {

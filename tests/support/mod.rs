@@ -7,4 +7,5 @@ pub(crate) mod example;
 pub(crate) mod fixtures;
 pub(crate) mod key_files;
 pub(crate) mod log;
+pub(crate) mod node;
 pub(crate) mod second;
