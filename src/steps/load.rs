@@ -8,10 +8,11 @@ use crate::session::Session;
 use crate::session::arrived::Arriving;
 use crate::session::meta::{Cookies, Loaded, Meta, Origin, Upgraded};
 use crate::steps::parts::Parts;
-use crate::telemetry;
+use crate::telemetry::{self, Warnings};
 use crate::timestamp::Timestamp;
 use crate::wire::codec::{Opened, Rejection};
 use serde::{Serialize, de::DeserializeOwned};
+use std::any::type_name;
 
 /// At most this many of our cookies per request are decrypted, so that work is bounded. If there is
 /// one more whose key opens, none of them counts: the visitor's own could be the one that was not
@@ -36,7 +37,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         let mut arriving = Arriving::default();
         let mut recognised = 0;
         let mut found: Option<Box<Session<T>>> = None;
-        let mut refused = Refused::default();
+        let mut refused = Refused::of(type_name::<T>(), &self.live.warnings, now);
 
         // 1. Cookie headers → values of our name.
         #[cfg(feature = "private-jar")]
@@ -125,8 +126,9 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
     pub(crate) fn decode(&self, value: &[u8], now: Timestamp) -> Result<Session<T>, Reason> {
         let opened = self.codec.open(value, &self.live, &self.policy, now);
         opened.and_then(|opened| self.admit(opened, now)).map_err(|rejection| {
-            telemetry::rejected(rejection.refusal.reason, rejection.key);
-            rejection.refusal.reason
+            let (Refusal { reason, .. }, key) = (rejection.refusal, rejection.key);
+            telemetry::rejected(reason, key, type_name::<T>(), &self.live.warnings, now);
+            reason
         })
     }
 
@@ -174,8 +176,10 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
 }
 
 /// The cookies of one request that were refused.
-#[derive(Default)]
-struct Refused {
+struct Refused<'p> {
+    type_name: &'static str,
+    warnings: &'p Warnings,
+    now: Timestamp,
     /// Decides, whatever else was found.
     overruling: Option<Reason>,
     /// Decides if nothing was found.
@@ -185,7 +189,11 @@ struct Refused {
     told: u32,
 }
 
-impl Refused {
+impl<'p> Refused<'p> {
+    fn of(type_name: &'static str, warnings: &'p Warnings, now: Timestamp) -> Refused<'p> {
+        Refused { type_name, warnings, now, overruling: None, to_act_on: None, told: 0 }
+    }
+
     fn add(&mut self, rejection: &Rejection) {
         let refusal = rejection.refusal;
         self.tell(refusal.reason, rejection.key);
@@ -211,7 +219,7 @@ impl Refused {
         let bit = 1 << reason as u32;
         if self.told & bit == 0 {
             self.told |= bit;
-            telemetry::rejected(reason, key);
+            telemetry::rejected(reason, key, self.type_name, self.warnings, self.now);
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::timestamp::Timestamp;
 use crate::wire::plaintext::Stamps;
 use http::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
+use std::any::type_name;
 use uuid::Uuid;
 
 /// At most this many old cookies per request are decrypted. With one more none of them counts.
@@ -34,7 +35,8 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         let Some(jar) = self.old_jar.as_ref().filter(|jar| now < jar.until) else { return old };
         for (place, value) in jar.finder.values(headers.iter().copied()).enumerate() {
             if place == MAX_OPENED {
-                telemetry::rejected(Reason::TooMany, None);
+                let warnings = &self.live.warnings;
+                telemetry::rejected(Reason::TooMany, None, type_name::<T>(), warnings, now);
                 return OldCookies { ids: Vec::new(), text: None };
             }
             if let Some(cookie) = private_jar::open(&jar.key, &jar.name, value) {
@@ -76,7 +78,10 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         let session = Session::from_parts(data, meta);
         match &self.revoked {
             Some(revoked) if revoked(&session) => Err(Refusal::at(13, Reason::Revoked)),
-            _ => Ok(Some(Box::new(session))),
+            _ => {
+                telemetry::migrated();
+                Ok(Some(Box::new(session)))
+            }
         }
     }
 

@@ -31,7 +31,8 @@ impl Host {
             not_before: None,
             path: self.path.clone(),
         };
-        Process { ended, carrier, health: HealthCell::default(), start: Instant::now() }
+        let health = HealthCell::new(ended.namespace());
+        Process { ended, carrier, health, start: Instant::now() }
     }
 
     fn lines(&self) -> usize {
