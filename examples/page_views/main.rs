@@ -5,14 +5,18 @@
 //! cargo run --example page_views -- new-key    # prints a key for SESSION_KEYS
 //! ```
 //!
+//! `/ready` is for the proxy in front, `/metrics` for Prometheus.
+//!
 //! | variable | meaning |
 //! | --- | --- |
 //! | `SESSION_KEYS` | keys, separated by commas: the first seals, all open; without it a fresh key is made |
 //! | `KEY_FILE` | instead: a key file, read again every second |
 //! | `ADDR` | where to listen; `127.0.0.1:3000` if not set |
 //! | `INSECURE=1` | cookies without `Secure`, for a browser that takes this address for insecure |
+//! | `KEY_MAX_AGE` | `/ready` says no when the key file was not confirmed for so many seconds; 180 if not set |
 //! | `RUST_LOG` | what to log; `debug` also shows why cookies were rejected |
 
+mod operations;
 #[path = "../shared/mod.rs"]
 mod shared;
 
@@ -31,7 +35,9 @@ use tokio::net::TcpListener;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt::init();
+    let figures = operations::collect_figures()?;
     let settings = shared::settings_or_exit();
+    let max_key_age = operations::max_key_age_or_exit();
 
     // 1. What a session is, and how long it lives: see `examples/shared/mod.rs`.
     let sessions = shared::sessions(&settings)?;
@@ -44,6 +50,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/logout", get(logout))
         .with_state(sessions.clone())
         .layer(SessionLayer::new(sessions));
+
+    // 3. Behind the layer, so that these routes have no sessions.
+    let app = app.merge(operations::routes(figures, settings.key_file, max_key_age));
 
     let addr = settings.addr;
     let listener =
