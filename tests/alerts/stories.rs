@@ -51,7 +51,7 @@ pub(crate) fn rotation() -> Story {
         max_session: Duration::minutes(30),
     };
     let rotated = new.rotate(key(2), &rotation, at(EVENT)).unwrap();
-    assert_eq!((rotated.seal_from, rotated.open_until), (at(40), at(71)));
+    assert_eq!((rotated.seal_from, rotated.open_until), (at(40), at(72)));
 
     let (mut story, mut servers) = begin(&["web-1", "web-2"]);
     let mut cookies = [const { String::new() }; 3];
