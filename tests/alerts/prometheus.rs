@@ -1,11 +1,11 @@
 //! The rules as Prometheus reads them, and Prometheus's own word on them.
 
 use super::server::Story;
-use saphyr::{LoadableYamlNode, Yaml};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use yaml_rust2::{Yaml, YamlLoader};
 
 pub(crate) struct Rule {
     pub(crate) alert: String,
@@ -18,11 +18,11 @@ fn rules_file() -> PathBuf {
 
 pub(crate) fn rules() -> Vec<Rule> {
     let text = fs::read_to_string(rules_file()).unwrap();
-    let pages = Yaml::load_from_str(&text).unwrap();
+    let pages = YamlLoader::load_from_str(&text).unwrap();
     let [page] = &pages[..] else { panic!("one document") };
-    let groups = page["groups"].as_sequence().unwrap();
-    let rules = groups.iter().flat_map(|group| group["rules"].as_sequence().unwrap());
-    let text = |rule: &Yaml<'_>, name: &str| rule[name].as_str().unwrap().to_owned();
+    let groups = page["groups"].as_vec().unwrap();
+    let rules = groups.iter().flat_map(|group| group["rules"].as_vec().unwrap());
+    let text = |rule: &Yaml, name: &str| rule[name].as_str().unwrap().to_owned();
     rules.map(|rule| Rule { alert: text(rule, "alert"), expr: text(rule, "expr") }).collect()
 }
 
