@@ -56,8 +56,10 @@ fn every_command_of_the_page_is_one() {
 
 #[test]
 fn every_yaml_of_the_page_is_one_and_the_job_runs_alone() {
-    let pages: Vec<Yaml> =
-        blocks("yaml").into_iter().flat_map(|text| YamlLoader::load_from_str(text).expect(text)).collect();
+    let pages: Vec<Yaml> = blocks("yaml")
+        .into_iter()
+        .flat_map(|text| YamlLoader::load_from_str(text).expect(text))
+        .collect();
     assert_eq!(pages.len(), 3, "the pod's spec, the external secret, the job");
     let of_kind = |kind: &str| {
         let is_it = |page: &&Yaml| page["kind"].as_str() == Some(kind);
@@ -76,7 +78,10 @@ fn every_yaml_of_the_page_is_one_and_the_job_runs_alone() {
         names.map(str::to_owned).collect()
     };
     assert_eq!(names(&container["volumeMounts"]), names(&pod["volumes"]));
-    assert_eq!(of_kind("ExternalSecret")["spec"]["data"][0]["secretKey"].as_str(), Some("keys.toml"));
+    assert_eq!(
+        of_kind("ExternalSecret")["spec"]["data"][0]["secretKey"].as_str(),
+        Some("keys.toml")
+    );
 }
 
 /// The lines of a unit file: section, name, value.
@@ -166,8 +171,12 @@ fn a_file_that_age_has_encrypted_is_rotated_and_reaches_a_server() {
     // The server takes it: only its owner can read it, and it says what was changed.
     let file = KeyFile::open(etc.join("keys.toml")).unwrap();
     assert_eq!(file.key_ring().states_at(NOW).len(), 2);
-    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name == "keys.toml" || name == "keys.toml.age.new"), "{left:?}");
+    let left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(
+        !left.iter().any(|name| name == "keys.toml" || name == "keys.toml.age.new"),
+        "{left:?}"
+    );
 }
 
 /// Behaves like the API server as far as the script needs it: what is put back must name the version

@@ -103,11 +103,18 @@ fn the_length_of_each_cookie_that_is_sealed_is_measured() {
 }
 
 /// Saves a session at `now`, and returns the causes for which its cookie was written.
-fn written(sessions: &Sessions<Visit>, session: Session<Visit>, now: OffsetDateTime) -> Vec<String> {
+fn written(
+    sessions: &Sessions<Visit>,
+    session: Session<Visit>,
+    now: OffsetDateTime,
+) -> Vec<String> {
     let save = || assert!(sessions.save_at(session, &mut http::HeaderMap::new(), now).is_ok());
     let counted = counters_of("sealed_session_written_total", save);
     assert!(counted.values().all(|count| *count == 1), "{counted:?}");
-    counted.into_keys().map(|name| name["sealed_session_written_total".len()..].to_owned()).collect()
+    counted
+        .into_keys()
+        .map(|name| name["sealed_session_written_total".len()..].to_owned())
+        .collect()
 }
 
 #[test]
@@ -152,9 +159,10 @@ fn migrating() -> (Sessions<Visit>, http::HeaderMap) {
     jar.private_mut(&old_key).add(cookie::Cookie::new("old", "ann"));
     let pair = jar.get("old").unwrap().to_string();
     let accepted = NOW - time::Duration::HOUR..NOW + time::Duration::HOUR;
-    let sessions = builder()
-        .idle_timeout(ABSOLUTE)
-        .migrate_private_jar("old", &old_key, accepted, |text| Some(visit(0, text)));
+    let sessions =
+        builder()
+            .idle_timeout(ABSOLUTE)
+            .migrate_private_jar("old", &old_key, accepted, |text| Some(visit(0, text)));
     (sessions.build().unwrap(), request([pair]))
 }
 
@@ -172,7 +180,8 @@ fn a_cookie_of_another_library_that_is_accepted_is_counted_and_told() {
 fn a_change_that_is_kept_out_is_counted_by_reason() {
     let sessions = sessions::<Visit>();
     let name = "sealed_session_kept_total";
-    let counted = counters_of(name, || assert_eq!(change_what_is_kept(&sessions, NOW), Saved::Kept));
+    let counted =
+        counters_of(name, || assert_eq!(change_what_is_kept(&sessions, NOW), Saved::Kept));
     assert_eq!(counted, only("sealed_session_kept_total{reason=newer_schema}", 1));
 }
 

@@ -85,12 +85,7 @@ pub(crate) fn nothing_attached(file: &Path) {
 
 /// A rotation ends a key before the sessions that it sealed.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn drain_too_short(
-    file: &Path,
-    key_id: KeyId,
-    drain: Duration,
-    needed: Duration,
-) {
+pub(crate) fn drain_too_short(file: &Path, key_id: KeyId, drain: Duration, needed: Duration) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: TARGET, file = %file.display(), %key_id, %drain, %needed,
         "the key ends before the sessions that it sealed, so their visitors are signed out: rotate \

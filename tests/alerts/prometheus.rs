@@ -103,7 +103,8 @@ fn prometheus_takes_the_rules() {
 
 #[test]
 fn selectors_and_labels_are_found() {
-    let expr = r#"sum by (job, le) (rate(sealed_session_a_total{x="1",y="2"}[5m])) > sealed_session_b"#;
+    let expr =
+        r#"sum by (job, le) (rate(sealed_session_a_total{x="1",y="2"}[5m])) > sealed_session_b"#;
     let matchers = vec![r#"x="1""#.to_owned(), r#"y="2""#.to_owned()];
     let expected =
         [("sealed_session_a_total".to_owned(), matchers), ("sealed_session_b".to_owned(), vec![])];

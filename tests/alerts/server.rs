@@ -32,8 +32,9 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(file: &str, now: OffsetDateTime) -> Server {
         let recorder = recorder();
-        let keys =
-            metrics::with_local_recorder(&recorder, || Reloader::new(file.as_bytes(), now).unwrap());
+        let keys = metrics::with_local_recorder(&recorder, || {
+            Reloader::new(file.as_bytes(), now).unwrap()
+        });
         let sessions = Sessions::builder("shop", keys.key_ring().clone()).build().unwrap();
         Server { recorder, keys, sessions }
     }

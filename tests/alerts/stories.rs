@@ -124,8 +124,7 @@ pub(crate) fn large_sessions() -> Story {
 
 /// A release whose data has another shape, under the same `schema_version`.
 pub(crate) fn another_shape() -> Story {
-    let other: Sessions<u32> =
-        Sessions::builder("shop", KeyRing::new(key(1))).build().unwrap();
+    let other: Sessions<u32> = Sessions::builder("shop", KeyRing::new(key(1))).build().unwrap();
     alone(40, |server, minute| {
         let mut cookie = String::new();
         if minute >= EVENT {
