@@ -86,7 +86,7 @@ impl State {
         let content = read.as_ref().map(|content| &content[..]).map_err(Clone::clone);
         let polled = self.reloader.poll(content, now);
         if let Some(key_id) = self.asked_for.take()
-            && !self.reloader.key_ring().knows(key_id)
+            && !self.reloader.key_ring().states_at(now).iter().any(|(id, _)| *id == key_id)
         {
             telemetry::key_file::key_stays_unknown(&self.path, key_id, &self.warned, now);
         }

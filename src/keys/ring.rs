@@ -327,12 +327,6 @@ impl KeyRing {
         }
     }
 
-    /// Returns whether it is one of the keys, whatever that does now.
-    #[cfg(feature = "key-file")]
-    pub(crate) fn knows(&self, id: KeyId) -> bool {
-        self.keys.binary_search_by_key(&id, |key| key.id).is_ok()
-    }
-
     /// Returns the key that seals at `now`.
     pub(crate) fn sealing(&self, now: Timestamp) -> Option<(KeyId, &Cipher)> {
         self.active(now).map(|key| (key.id, &*key.cipher))
