@@ -75,7 +75,7 @@
 //! | --- | --- | --- |
 //! | `tracing` | yes | events: DEBUG for each rejected cookie, WARN for a change that was not written, ERROR for a session that was not saved |
 //! | `private-jar` | yes | `Key::from(&cookie::Key)`, and [`migrate_private_jar`](SessionsBuilder::migrate_private_jar), for applications that have such a key |
-//! | `metrics` | | counters by reason and by key id, gauges of the key file |
+//! | `metrics` | | counters by reason, by key id and by cause, the length of cookies, gauges of the key file and of feeds |
 //! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |
 //! | `axum` | | [`axum::Session`] and [`axum::SessionView`] as extractors |
 //! | `actix-web` | | [`actix_web::SessionMiddleware`], [`actix_web::Session`] and [`actix_web::SessionView`] as extractors |
@@ -90,9 +90,12 @@
 //! How to wrap a framework that is not here: the repository's `docs/adapters.md`.
 //!
 //! The counters of `metrics` are `sealed_session_opened_total` (`key_id`),
-//! `sealed_session_sealed_total` (`key_id`) and `sealed_session_rejected_total` (`reason`,
-//! `key_id`; an id outside the ring counts as `unknown`). When `opened` no longer grows for an old
-//! key's id, that key is safe to drop.
+//! `sealed_session_sealed_total` (`key_id`), `sealed_session_rejected_total` (`reason`, `key_id`; an
+//! id outside the ring counts as `unknown`), `sealed_session_written_total` (`cause`),
+//! `sealed_session_kept_total` (`reason`) and `sealed_session_migrated_total`. When `opened` no
+//! longer grows for an old key's id, that key is safe to drop. `sealed_session_cookie_bytes` is a
+//! histogram of what is held against the limit of 4096 bytes. The repository's `docs/operations.md`
+//! has the gauges, and `docs/alerts.yml` alerts for Prometheus.
 //!
 //! # What it does not do
 //!

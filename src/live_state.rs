@@ -1,14 +1,18 @@
 //! Which keys and which cuts count now? What changes while a `Sessions` serves.
 
 use crate::ended::list::EndedSessions;
+use crate::keys::id::KeyId;
 use crate::keys::ring::KeyRing;
 use crate::rules::reason::Reason;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::telemetry::Warnings;
 use crate::timestamp::Timestamp;
 use arc_swap::{ArcSwap, Guard};
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// Above the 32 bits of a key's id.
+const IS_SET: u64 = 1 << 32;
 
 /// What all clones of a `Sessions` share and may change at any time, without a lock on the path of
 /// a request.
@@ -18,8 +22,9 @@ pub(crate) struct LiveState {
     reject_created_before: AtomicU64,
     /// The sessions that ended before their deadlines, if they are remembered.
     ended: Option<EndedSessions>,
-    /// A cookie named a key that the ring does not have: perhaps the key file has it by now.
-    unknown_key_met: AtomicBool,
+    /// The last key that a cookie named and the ring does not have, behind a bit that says that there
+    /// is one: perhaps the key file has it by now.
+    unknown_key: AtomicU64,
     /// Which warnings were given lately.
     pub(crate) warnings: Warnings,
 }
@@ -30,7 +35,7 @@ impl LiveState {
             reject_created_before: AtomicU64::new(ring.reject_created_before_millis()),
             ring: ArcSwap::from_pointee(ring),
             ended,
-            unknown_key_met: AtomicBool::new(false),
+            unknown_key: AtomicU64::new(0),
             warnings: Warnings::default(),
         }
     }
@@ -66,13 +71,15 @@ impl LiveState {
     }
 
     /// Leaves a mark for the thread that reads the key file.
-    pub(crate) fn note_unknown_key(&self) {
-        self.unknown_key_met.store(true, Ordering::Relaxed);
+    pub(crate) fn note_unknown_key(&self, id: KeyId) {
+        let mark = IS_SET | u64::from(u32::from_be_bytes(id.to_bytes()));
+        self.unknown_key.store(mark, Ordering::Relaxed);
     }
 
-    /// Returns whether the mark was left since this was last asked.
+    /// Returns the key of the last mark that was left since this was last asked.
     #[cfg(feature = "key-file")]
-    pub(crate) fn take_unknown_key_met(&self) -> bool {
-        self.unknown_key_met.swap(false, Ordering::Relaxed)
+    pub(crate) fn take_unknown_key(&self) -> Option<KeyId> {
+        let mark = self.unknown_key.swap(0, Ordering::Relaxed);
+        (mark & IS_SET != 0).then(|| KeyId::from_bytes((mark as u32).to_be_bytes()))
     }
 }

@@ -323,10 +323,10 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         self.parts.codec.name()
     }
 
-    /// Returns whether a cookie named a key outside the ring since this was last asked.
+    /// Returns a key outside the ring that a cookie named since this was last asked, if one did.
     #[cfg(feature = "key-file")]
-    pub(crate) fn take_unknown_key_met(&self) -> bool {
-        self.parts.live.take_unknown_key_met()
+    pub(crate) fn take_unknown_key(&self) -> Option<KeyId> {
+        self.parts.live.take_unknown_key()
     }
 
     /// Returns how long one sealed cookie may live: for the longest idle timeout, but not past the

@@ -1,12 +1,24 @@
 //! What logs and counters are told: reasons and key ids, never a value.
 //!
-//! With the feature `tracing`, each rejection is one DEBUG event. With `metrics`:
+//! With the feature `tracing`, each rejection is one DEBUG event, and those that somebody must see to
+//! are a WARN event a minute at most. With `metrics`:
 //!
-//! | counter | labels |
+//! | metric | labels | what it counts or measures |
+//! | --- | --- | --- |
+//! | `sealed_session_opened_total` | `key_id` | cookies that were accepted |
+//! | `sealed_session_rejected_total` | `reason`, `key_id` (`unknown` if the ring has no such key, `none` before it was read) | cookies that were not |
+//! | `sealed_session_sealed_total` | `key_id` | sessions that were sealed, in a response or by `encode` |
+//! | `sealed_session_cookie_bytes` | | their cookies: name, `=` and value, of which a browser takes 4096 (a histogram) |
+//! | `sealed_session_written_total` | `cause`: `changed`, `renewed` (by `renew` or `reset`), `form` (a new visitor got a form token), `due` (for renewal), `upgraded` (to another schema), `migrated` | responses that set the cookie |
+//! | `sealed_session_kept_total` | `reason` | changes that were not written, because the cookie is kept for another server |
+//! | `sealed_session_migrated_total` | | cookies of another library that were accepted |
+//!
+//! with a feed of ended sessions, by `namespace`:
+//!
+//! | gauge | value |
 //! | --- | --- |
-//! | `sealed_session_opened_total` | `key_id` |
-//! | `sealed_session_rejected_total` | `reason`, `key_id` (`unknown` if the ring has no such key, `none` before it was read) |
-//! | `sealed_session_sealed_total` | `key_id` |
+//! | `sealed_session_ended_feed_behind` | 1 while this server neither hears of ends elsewhere nor is heard |
+//! | `sealed_session_ended_feed_unsent` | ends of this server that the feed does not have yet |
 //!
 //! and, with a key file that is watched:
 //!
@@ -21,11 +33,12 @@
 
 use crate::error::EncodeError;
 use crate::keys::id::{KeyId, NamedKey};
-#[cfg(feature = "key-file")]
-use crate::keys::ring::KeyState;
 use crate::rules::reason::Reason;
 use crate::timestamp::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+#[cfg(feature = "key-file")]
+pub(crate) mod key_file;
 
 /// What a subscriber filters by: the file in which an event is written is nobody's business.
 #[cfg(feature = "tracing")]
@@ -33,7 +46,7 @@ pub(crate) const TARGET: &str = "sealed_session";
 
 /// Keeps a warning that every request could give to one a minute.
 #[derive(Debug, Default)]
-struct OncePerMinute {
+pub(crate) struct OncePerMinute {
     /// Milliseconds since the Unix epoch.
     last: AtomicU64,
 }
@@ -61,6 +74,8 @@ pub(crate) struct Warnings {
     others: OncePerMinute,
     older_servers: OncePerMinute,
     timeouts: OncePerMinute,
+    not_yet_valid: OncePerMinute,
+    invalid_payload: OncePerMinute,
     #[cfg(feature = "_adapter")]
     nested: OncePerMinute,
 }
@@ -76,8 +91,14 @@ fn label(key: Option<NamedKey>) -> String {
 }
 
 /// A cookie was not accepted.
-#[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(unused_variables))]
-pub(crate) fn rejected(reason: Reason, key: Option<NamedKey>) {
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn rejected(
+    reason: Reason,
+    key: Option<NamedKey>,
+    type_name: &str,
+    warnings: &Warnings,
+    now: Timestamp,
+) {
     #[cfg(feature = "tracing")]
     match key {
         None => tracing::debug!(target: TARGET, %reason, "session cookie rejected"),
@@ -86,12 +107,28 @@ pub(crate) fn rejected(reason: Reason, key: Option<NamedKey>) {
                 target: TARGET,
                 %reason,
                 %key_id,
-                "session cookie rejected: it was changed, or another `app` of this server writes the same                  cookie name under the same keys and needs a `cookie_name` of its own"
+                "session cookie rejected: it was changed, or another `app` of this server writes the same \
+                 cookie name under the same keys and needs a `cookie_name` of its own"
             );
         }
         Some(NamedKey { id: key_id, .. }) => {
             tracing::debug!(target: TARGET, %reason, %key_id, "session cookie rejected");
         }
+    }
+    #[cfg(feature = "tracing")]
+    match reason {
+        Reason::NotYetValid if warnings.not_yet_valid.may(now) => tracing::warn!(
+            target: TARGET,
+            "a session from over 60 s ahead of this server's clock was not accepted: check this \
+             server's clock and those of the others. Said once a minute at most"
+        ),
+        Reason::InvalidPayload if warnings.invalid_payload.may(now) => tracing::warn!(
+            target: TARGET,
+            type_name,
+            "an authentic session holds other data than this type: did its shape change? Raise \
+             `schema_version`, and add an `upgrade` from the type before. Said once a minute at most"
+        ),
+        _ => {}
     }
     #[cfg(feature = "metrics")]
     metrics::counter!(
@@ -110,9 +147,29 @@ pub(crate) fn opened(key_id: KeyId) {
 
 /// A session was sealed.
 #[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
-pub(crate) fn sealed(key_id: KeyId) {
+pub(crate) fn sealed(key_id: KeyId, cookie_len: usize) {
     #[cfg(feature = "metrics")]
-    metrics::counter!("sealed_session_sealed_total", "key_id" => key_id.to_string()).increment(1);
+    {
+        metrics::counter!("sealed_session_sealed_total", "key_id" => key_id.to_string())
+            .increment(1);
+        metrics::histogram!("sealed_session_cookie_bytes").record(cookie_len as f64);
+    }
+}
+
+/// A response sets the cookie.
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
+pub(crate) fn written(cause: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("sealed_session_written_total", "cause" => cause).increment(1);
+}
+
+/// A cookie of another library was accepted.
+#[cfg(feature = "private-jar")]
+pub(crate) fn migrated() {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: TARGET, "session migrated from another library's cookie");
+    #[cfg(feature = "metrics")]
+    metrics::counter!("sealed_session_migrated_total").increment(1);
 }
 
 /// A handler's change was not written, because the browser's cookie is kept.
@@ -123,6 +180,8 @@ pub(crate) fn change_kept_out(
     warnings: &Warnings,
     now: Timestamp,
 ) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("sealed_session_kept_total", "reason" => reason.as_str()).increment(1);
     #[cfg(feature = "tracing")]
     if warnings.kept.may(now) {
         tracing::warn!(
@@ -210,118 +269,6 @@ pub(crate) fn insecure(cookie_name: &str) {
         "sealed-session: insecure_for_development(): the session cookie `{cookie_name}` travels \
          without `Secure`; never do this in production"
     );
-}
-
-/// A key file was read for the first time and its keys are in use.
-#[cfg(feature = "key-file")]
-#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn keys_in_use(generation: u64, states: &[(KeyId, KeyState)]) {
-    #[cfg(feature = "tracing")]
-    tracing::info!(target: TARGET, generation, keys = in_words(states), "key file in use");
-}
-
-/// A key file was read again and its keys are in use.
-#[cfg(feature = "key-file")]
-#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn keys_reloaded(generation: u64, states: &[(KeyId, KeyState)]) {
-    #[cfg(feature = "tracing")]
-    tracing::info!(target: TARGET, generation, keys = in_words(states), "key file reloaded");
-}
-
-#[cfg(all(feature = "key-file", feature = "tracing"))]
-fn in_words(states: &[(KeyId, KeyState)]) -> String {
-    let states: Vec<String> = states.iter().map(|(id, state)| format!("{id} {state}")).collect();
-    states.join(", ")
-}
-
-/// A key of the key file does something else than before; `None` if it is not in the file.
-#[cfg(feature = "key-file")]
-#[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(unused_variables))]
-pub(crate) fn key_state_changed(key_id: KeyId, before: Option<KeyState>, after: Option<KeyState>) {
-    #[cfg(feature = "tracing")]
-    {
-        let name = |state: Option<KeyState>| state.map_or("absent", KeyState::as_str);
-        let (before, after) = (name(before), name(after));
-        tracing::info!(target: TARGET, %key_id, before, after, "key changed its state");
-    }
-    #[cfg(feature = "metrics")]
-    if let Some(before) = before {
-        key_state_gauge(key_id, before, 0.0);
-    }
-}
-
-/// What a scrape sees of the key file. Told at every look, for a recorder may come late.
-#[cfg(feature = "key-file")]
-#[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
-pub(crate) fn key_file_gauges(
-    generation: u64,
-    confirmed_at: time::OffsetDateTime,
-    has_error: bool,
-    states: &[(KeyId, KeyState)],
-) {
-    #[cfg(feature = "metrics")]
-    {
-        metrics::gauge!("sealed_session_key_file_generation").set(generation as f64);
-        metrics::gauge!("sealed_session_key_file_confirmed_timestamp_seconds")
-            .set(confirmed_at.unix_timestamp() as f64);
-        metrics::gauge!("sealed_session_key_file_error").set(if has_error { 1.0 } else { 0.0 });
-        for (key_id, state) in states {
-            key_state_gauge(*key_id, *state, 1.0);
-        }
-    }
-}
-
-#[cfg(all(feature = "key-file", feature = "metrics"))]
-fn key_state_gauge(key_id: KeyId, state: KeyState, value: f64) {
-    metrics::gauge!(
-        "sealed_session_key_state", "key_id" => key_id.to_string(), "state" => state.as_str()
-    )
-    .set(value);
-}
-
-/// A key file was read again, and no `Sessions` has its keys.
-#[cfg(feature = "key-file")]
-#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn nothing_attached(file: &std::path::Path) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(target: TARGET, file = %file.display(),
-        "key file reloaded, and no `Sessions` is attached to get its keys: call `KeyWatch::attach`"
-    );
-}
-
-/// A rotation ends a key before the sessions that it sealed.
-#[cfg(feature = "key-file")]
-#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn drain_too_short(
-    file: &std::path::Path,
-    key_id: KeyId,
-    drain: time::Duration,
-    needed: time::Duration,
-) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(target: TARGET, file = %file.display(), %key_id, %drain, %needed,
-        "the key ends before the sessions that it sealed, so their visitors are signed out: rotate \
-         with `--max-session` at least as long as the longest idle timeout"
-    );
-}
-
-/// A key file was taken into use although none of its keys seals now, because it ends sessions.
-#[cfg(feature = "key-file")]
-#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn keys_seal_nothing(generation: u64) {
-    #[cfg(feature = "tracing")]
-    tracing::error!(target: TARGET, generation,
-        "no key of the key file seals now, and it was taken because it ends sessions: pages that \
-         change a session fail until a key seals; check the clocks"
-    );
-}
-
-/// A key file was read again and the keys in use stay.
-#[cfg(feature = "key-file")]
-#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn keys_refused(error: &crate::key_file::error::KeyFileError) {
-    #[cfg(feature = "tracing")]
-    tracing::error!(target: TARGET, %error, "key file refused, the keys in use stay");
 }
 
 /// A response goes out as an error because its session could not be sealed.

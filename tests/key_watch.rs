@@ -185,6 +185,54 @@ fn a_cookie_with_an_unknown_key_leads_to_an_early_read() {
     assert_eq!(*sessions.decode_at(&value, later).unwrap(), 7);
 }
 
+/// A cookie sealed with a key that no file of these tests has.
+fn value_of_another_key() -> String {
+    let other = sessions(KeyRing::new(key(9)));
+    other.encode_at(&Session::new_at(7, LONG_AGO), LONG_AGO).unwrap()
+}
+
+#[test]
+fn a_key_that_stays_unknown_after_the_early_read_is_one_warning_a_minute() {
+    logged::listen();
+    let (_folder, path) = folder_with_keys();
+    let watch = KeyFile::watch(&path, OFTEN).unwrap();
+    let sessions = sessions(watch.key_ring());
+    watch.attach(&sessions);
+    let value = value_of_another_key();
+    let meet = || assert!(sessions.decode_at(&value, LONG_AGO).is_err());
+    meet();
+    wait_until("it is told", || !logged::about(&path).is_empty());
+    let told = logged::about(&path);
+    assert!(told.starts_with(" WARN ") && told.contains("compare its generation"), "{told}");
+    assert!(told.contains(&format!("key_id={}", key(9).id())), "{told}");
+
+    // Every read after this one is for another such cookie, and all within the minute.
+    for _ in 0..3 {
+        let read = watch.health().confirmed_at;
+        meet();
+        wait_until("the file is read again", || watch.health().confirmed_at > read);
+    }
+    drop(watch); // waits for the thread
+    assert_eq!(logged::about(&path).lines().count(), 1, "{}", logged::about(&path));
+}
+
+#[test]
+fn a_key_that_the_early_read_brings_is_no_warning() {
+    logged::listen();
+    let (_folder, path) = folder_with_keys();
+    let watch = KeyFile::watch(&path, Duration::DAY).unwrap();
+    let sessions = sessions(watch.key_ring());
+    watch.attach(&sessions);
+    rotate(&path);
+    let later = LONG_AGO + ROTATION.after;
+    let others = Sessions::<u32>::builder("shop", rotated().key_ring()).build().unwrap();
+    let value = others.encode_at(&Session::new_at(7, later), later).unwrap();
+    assert!(sessions.decode_at(&value, later).is_err());
+    wait_until("the file is read early", || generation(&watch) == 2);
+    drop(watch); // waits for the thread
+    assert!(!logged::about(&path).contains("WARN"), "{}", logged::about(&path));
+}
+
 #[test]
 fn nothing_is_reloaded_after_the_watch_is_dropped() {
     let (_folder, path) = folder_with_keys();

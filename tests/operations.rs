@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use support::key_files::*;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
+use yaml_rust2::{Yaml, YamlLoader};
 
 const PAGE: &str = include_str!("../docs/operations.md");
 
@@ -51,6 +52,131 @@ fn every_command_of_the_page_is_one() {
         count += 1;
     }
     assert!(count >= 9, "only {count} commands are left on the page");
+}
+
+#[test]
+fn every_yaml_of_the_page_is_one_and_the_job_runs_alone() {
+    let pages: Vec<Yaml> = blocks("yaml")
+        .into_iter()
+        .flat_map(|text| YamlLoader::load_from_str(text).expect(text))
+        .collect();
+    assert_eq!(pages.len(), 3, "the pod's spec, the external secret, the job");
+    let of_kind = |kind: &str| {
+        let is_it = |page: &&Yaml| page["kind"].as_str() == Some(kind);
+        pages.iter().find(is_it).unwrap_or_else(|| panic!("no {kind}"))
+    };
+    let job = &of_kind("CronJob")["spec"];
+    assert_eq!(job["concurrencyPolicy"].as_str(), Some("Forbid"));
+    let pod = &job["jobTemplate"]["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let command: Vec<_> =
+        container["command"].as_vec().unwrap().iter().filter_map(Yaml::as_str).collect();
+    assert_eq!(command, ["sh", "/scripts/tend.sh"]);
+    // What is mounted is what the pod has.
+    let names = |list: &Yaml| -> Vec<String> {
+        let names = list.as_vec().unwrap().iter().map(|item| item["name"].as_str().unwrap());
+        names.map(str::to_owned).collect()
+    };
+    assert_eq!(names(&container["volumeMounts"]), names(&pod["volumes"]));
+    assert_eq!(
+        of_kind("ExternalSecret")["spec"]["data"][0]["secretKey"].as_str(),
+        Some("keys.toml")
+    );
+}
+
+/// The lines of a unit file: section, name, value.
+fn unit_lines(text: &str) -> Vec<(&str, &str, &str)> {
+    let mut section = "";
+    let mut lines = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        match line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            Some(name) => section = name,
+            None => {
+                let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("{line}"));
+                lines.push((section, name, value));
+            }
+        }
+    }
+    lines
+}
+
+#[test]
+fn the_timer_rotates_a_file_that_is_due_and_says_so() {
+    let lines: Vec<_> = blocks("ini").into_iter().flat_map(unit_lines).collect();
+    let sections = ["Service", "Timer", "Install"];
+    assert!(lines.iter().all(|(section, ..)| sections.contains(section)), "{lines:?}");
+    let starts: Vec<_> = lines.iter().filter(|(_, name, _)| *name == "ExecStart").collect();
+    let [(_, _, command)] = starts[..] else { panic!("{starts:?}") };
+    let arguments = command.strip_prefix("/usr/local/bin/sealed-session ").unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    let old = KeySchedule::new(key(1), datetime!(2001-01-01 00:00 UTC)).unwrap();
+    KeyFile::options().create(&path, &old).unwrap();
+    let arguments = arguments.split(' ').map(|argument| {
+        let name = argument.rsplit('/').next().unwrap();
+        if argument.starts_with('/') { folder.path().join(name) } else { argument.into() }
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sealed-session"));
+    let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let schedule = KeySchedule::parse(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!((schedule.generation(), schedule.keys().len()), (2, 2));
+    let audited = fs::read_to_string(folder.path().join("keys.log")).unwrap();
+    assert!(audited.contains("command=\"keys tend\""), "{audited}");
+}
+
+/// Skipped where there is no `age`; with CI=true that is a failure.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_age_has_encrypted_is_rotated_and_reaches_a_server() {
+    if Command::new("age").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "age is missing");
+        eprintln!("skipped: age is missing");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let bin = folder.path().join("bin");
+    let etc = folder.path().join("etc");
+    fs::create_dir(&bin).unwrap();
+    fs::create_dir(&etc).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sealed-session"), bin.join("sealed-session"))
+        .unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let run = |script: &str| {
+        let script = script.replace("/etc/shop", etc.to_str().unwrap());
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).env("PATH", &path).current_dir(folder.path());
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+        let told = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(!told.contains("ssk1_"), "{told}");
+    };
+    let scripts: Vec<_> =
+        blocks("sh").into_iter().filter(|script| script.contains("age -d")).collect();
+    let [change, deploy] = scripts[..] else { panic!("{scripts:?}") };
+
+    let old = KeySchedule::new(key(1), datetime!(2001-01-01 00:00 UTC)).unwrap();
+    write(&folder.path().join("keys.toml"), &old.to_text(), 0o600);
+    run("umask 077
+        age-keygen -o operator.key && age-keygen -o /etc/shop/age.key
+        (age-keygen -y operator.key && age-keygen -y /etc/shop/age.key) > recipients.txt
+        age -R recipients.txt -o keys.toml.age keys.toml && rm keys.toml");
+    run(change);
+    run(deploy);
+    // The server takes it: only its owner can read it, and it says what was changed.
+    let file = KeyFile::open(etc.join("keys.toml")).unwrap();
+    assert_eq!(file.key_ring().states_at(NOW).len(), 2);
+    let left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(
+        !left.iter().any(|name| name == "keys.toml" || name == "keys.toml.age.new"),
+        "{left:?}"
+    );
 }
 
 /// Behaves like the API server as far as the script needs it: what is put back must name the version

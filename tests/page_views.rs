@@ -3,13 +3,16 @@
 
 mod support;
 
-use sealed_session::{Key, KeyRing, Session, Sessions};
+use sealed_session::key_file::tools::KeySchedule;
+use sealed_session::{Key, KeyFile, KeyRing, Session, Sessions};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Instant;
 use support::example::{self, Server};
+use time::OffsetDateTime;
 
 /// What the page does, in whatever framework.
 fn counts_signs_in_greets_and_signs_out(example: &str) {
@@ -276,6 +279,71 @@ fn a_new_visitor_is_told_what_it_means_when_that_does_not_change() {
     const MEANING: &str = "your browser does not send the cookie back";
     assert!(browser.page(&server).contains(MEANING));
     assert!(!browser.page(&server).contains(MEANING), "it does");
+}
+
+#[test]
+fn it_shows_its_figures_in_the_format_of_prometheus() {
+    let key = Key::generate();
+    let server = Server::start(&[&key]);
+    let browser = Browser::new("metrics");
+    browser.line(&server);
+    browser.line(&server);
+    let figures = browser.curl(&server, "/metrics", &["-D", "-"]);
+    let id = key.id();
+    for line in [
+        "content-type: text/plain; version=0.0.4".to_owned(),
+        "# TYPE sealed_session_opened_total counter".to_owned(),
+        format!("sealed_session_opened_total{{key_id=\"{id}\"}} 1"),
+        "sealed_session_written_total{cause=\"changed\"} 2".to_owned(),
+        "sealed_session_cookie_bytes_bucket{le=\"512\"} 2".to_owned(),
+    ] {
+        assert!(figures.lines().any(|shown| shown.trim_end() == line), "no `{line}` in {figures}");
+    }
+    assert!(!figures.to_ascii_lowercase().contains("set-cookie"), "{figures}");
+    let ready = browser.curl(&server, "/ready", &["-w", "%{http_code}"]);
+    assert_eq!(ready, "ready\n200", "without a key file there is none to be too old");
+}
+
+#[test]
+fn it_is_not_ready_when_its_keys_may_be_too_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    let keys = KeySchedule::new(Key::generate(), OffsetDateTime::now_utc()).unwrap();
+    KeyFile::options().create(&path, &keys).unwrap();
+    let mut example = example();
+    let server = Server::launch(example.env("KEY_FILE", &path).env("KEY_MAX_AGE", "2"));
+    let browser = Browser::new("ready");
+    let ready = || browser.curl(&server, "/ready", &["-w", "%{http_code}"]);
+    assert_eq!(ready(), "ready, keys of generation 1\n200");
+    let generation = "sealed_session_key_file_generation 1";
+    assert!(browser.curl(&server, "/metrics", &[]).contains(generation));
+
+    fs::write(&path, "generation = 2\n").unwrap();
+    let started = Instant::now();
+    let refused = loop {
+        let answer = ready();
+        if answer.ends_with("503") {
+            break answer;
+        }
+        assert!(started.elapsed().as_secs() < 60, "still {answer}");
+    };
+    assert!(refused.contains("not ready: ") && refused.contains("it has no key"), "{refused}");
+    let figures = browser.curl(&server, "/metrics", &[]);
+    assert!(figures.contains("sealed_session_key_file_error 1"), "{figures}");
+    assert_eq!(browser.line(&server), "You visited this page 1 time.", "it serves all the same");
+
+    KeyFile::options().create(folder.path().join("again.toml"), &keys).unwrap();
+    fs::rename(folder.path().join("again.toml"), &path).unwrap();
+    while !ready().ends_with("200") {
+        assert!(started.elapsed().as_secs() < 120, "it does not recover");
+    }
+}
+
+#[test]
+fn a_wrong_age_of_keys_is_an_error() {
+    let output = example().env("KEY_MAX_AGE", "3m").output().expect("the example starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(output.stderr), "KEY_MAX_AGE=3m: give a number of seconds\n");
 }
 
 /// The session of the example, to look into its cookies from another process.

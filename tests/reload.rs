@@ -52,6 +52,7 @@ fn the_same_content_confirms_the_ring_in_use() {
 }
 
 /// Bad input 59.
+/// Bad input 46b, `key_file/schedule`.
 #[test]
 fn white_space_comments_line_ends_and_order_are_the_same_file() {
     let text = rotated().to_text();
@@ -83,7 +84,7 @@ fn sealing_in(seconds: i64, generation: u64) -> String {
     text.replace("generation = 1", &format!("generation = {generation}"))
 }
 
-/// Bad input 47: a clock was wrong where the file was made, or is wrong here.
+/// Bad input 47b, `key_file/reloader`: a clock was wrong where the file was made, or is wrong here.
 #[test]
 fn a_ring_that_seals_nothing_now_is_refused_at_the_start() {
     let text = sealing_in(3600, 1);
@@ -100,7 +101,7 @@ fn a_ring_that_seals_nothing_now_is_refused_at_the_start() {
     assert!(Reloader::new(text.as_bytes(), at(3600)).is_ok());
 }
 
-/// Bad input 47: `prune`, where the clock was nine hours ahead, removed the key in use.
+/// Bad input 47b, `key_file/reloader`: `prune`, where the clock was nine hours ahead, removed the key in use.
 #[test]
 fn a_ring_that_seals_nothing_now_is_refused_while_the_one_in_use_seals_and_judged_anew_at_each_look()
  {
@@ -120,6 +121,7 @@ fn a_ring_that_seals_nothing_now_is_refused_while_the_one_in_use_seals_and_judge
     assert_eq!(keys.health().last_error, None);
 }
 
+/// Bad input 47b, `key_file/reloader`.
 #[test]
 fn a_ring_that_seals_nothing_now_is_taken_if_it_ends_sessions_and_told_as_an_error() {
     let revoking = |text: &str| {

@@ -7,20 +7,37 @@ use sealed_session::{KeyRing, Saved, Session, Sessions};
 use std::collections::BTreeMap;
 use support::fixtures::*;
 use support::log;
+use time::OffsetDateTime;
 
-/// The counters that `f` raised, as `name{label=value,…}`.
-fn counters(f: impl FnOnce()) -> BTreeMap<String, u64> {
+/// What `f` told a recorder, as `name{label=value,…}`.
+fn measured(f: impl FnOnce()) -> Vec<(String, DebugValue)> {
     let recorder = DebuggingRecorder::new();
     metrics::with_local_recorder(&recorder, f);
     let snapshot = recorder.snapshotter().snapshot().into_vec();
-    let counter = |(key, _, _, value): (metrics_util::CompositeKey, _, _, DebugValue)| {
+    let named = |(key, _, _, value): (metrics_util::CompositeKey, _, _, DebugValue)| {
         let key = key.key();
         let labels: Vec<String> =
             key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
-        let DebugValue::Counter(count) = value else { panic!("not a counter: {}", key.name()) };
-        (format!("{}{{{}}}", key.name(), labels.join(",")), count)
+        (format!("{}{{{}}}", key.name(), labels.join(",")), value)
     };
-    snapshot.into_iter().map(counter).collect()
+    snapshot.into_iter().map(named).collect()
+}
+
+/// The counters that `f` raised.
+fn counters(f: impl FnOnce()) -> BTreeMap<String, u64> {
+    let counter = |(name, value)| match value {
+        DebugValue::Counter(count) => Some((name, count)),
+        DebugValue::Histogram(_) => None,
+        DebugValue::Gauge(_) => panic!("not a counter: {name}"),
+    };
+    measured(f).into_iter().filter_map(counter).collect()
+}
+
+/// The counters of this name that `f` raised, by their labels.
+fn counters_of(name: &str, f: impl FnOnce()) -> BTreeMap<String, u64> {
+    let mut counters = counters(f);
+    counters.retain(|counter, _| counter.starts_with(&format!("{name}{{")));
+    counters
 }
 
 fn only(name: &str, count: u64) -> BTreeMap<String, u64> {
@@ -67,6 +84,105 @@ fn what_never_named_a_key_has_no_key_id() {
     let sessions = sessions::<Visit>();
     let counted = counters(|| drop(sessions.load_at(&request_with("%"), NOW)));
     assert_eq!(counted, only("sealed_session_rejected_total{reason=malformed,key_id=none}", 1));
+}
+
+/// The limit is about name, `=` and value, so that is what is measured.
+#[test]
+fn the_length_of_each_cookie_that_is_sealed_is_measured() {
+    let sessions = sessions::<Visit>();
+    let mut lengths = Vec::new();
+    let measured = measured(|| {
+        for user in ["ann", &"x".repeat(1000)] {
+            let session = Session::new_at(visit(1, user), NOW);
+            lengths.push(sessions.cookie_for_at(&session, NOW).unwrap().len() as f64);
+        }
+    });
+    let of_cookies = measured.into_iter().find(|(name, _)| name == "sealed_session_cookie_bytes{}");
+    let Some((_, DebugValue::Histogram(told))) = of_cookies else { panic!("no histogram") };
+    assert_eq!(told.into_iter().map(f64::from).collect::<Vec<_>>(), lengths);
+}
+
+/// Saves a session at `now`, and returns the causes for which its cookie was written.
+fn written(
+    sessions: &Sessions<Visit>,
+    session: Session<Visit>,
+    now: OffsetDateTime,
+) -> Vec<String> {
+    let save = || assert!(sessions.save_at(session, &mut http::HeaderMap::new(), now).is_ok());
+    let counted = counters_of("sealed_session_written_total", save);
+    assert!(counted.values().all(|count| *count == 1), "{counted:?}");
+    counted
+        .into_keys()
+        .map(|name| name["sealed_session_written_total".len()..].to_owned())
+        .collect()
+}
+
+#[test]
+fn what_is_written_is_counted_by_its_cause() {
+    let sessions = sessions::<Visit>();
+    let load = |now| sessions.load_at(&request_with(&good_value()), now);
+
+    assert!(written(&sessions, load(NOW), NOW).is_empty(), "nothing is due");
+    let mut changed = load(NOW);
+    changed.page_views += 1;
+    assert_eq!(written(&sessions, changed, NOW), ["{cause=changed}"]);
+    let mut changed = load(NOW);
+    changed.rotate_id();
+    assert_eq!(written(&sessions, changed, NOW), ["{cause=changed}"], "its id did");
+    let mut renewed = load(NOW);
+    renewed.renew();
+    assert_eq!(written(&sessions, renewed, NOW), ["{cause=renewed}"]);
+    let later = NOW + 10 * time::Duration::MINUTE;
+    assert_eq!(written(&sessions, load(later), later), ["{cause=due}"]);
+
+    let new = sessions.load_at(&http::HeaderMap::new(), NOW);
+    sessions.csrf_token_at(&new, NOW).unwrap();
+    assert_eq!(written(&sessions, new, NOW), ["{cause=form}"]);
+}
+
+#[test]
+fn an_upgrade_and_a_migration_are_causes_of_their_own() {
+    let upgrading = builder::<Visit>().schema_version(1).upgrade(0, |old: Visit| old);
+    let upgrading = upgrading.build().unwrap();
+    let session = upgrading.load_at(&request_with(&good_value()), NOW);
+    assert_eq!(written(&upgrading, session, NOW), ["{cause=upgraded}"]);
+
+    let (sessions, request) = migrating();
+    let session = sessions.load_at(&request, NOW);
+    assert_eq!(written(&sessions, session, NOW), ["{cause=migrated}"]);
+}
+
+/// A `Sessions` that takes the cookies of a `PrivateJar`, and a request with one.
+fn migrating() -> (Sessions<Visit>, http::HeaderMap) {
+    let old_key = cookie::Key::from(&[7; 64]);
+    let mut jar = cookie::CookieJar::new();
+    jar.private_mut(&old_key).add(cookie::Cookie::new("old", "ann"));
+    let pair = jar.get("old").unwrap().to_string();
+    let accepted = NOW - time::Duration::HOUR..NOW + time::Duration::HOUR;
+    let sessions =
+        builder()
+            .idle_timeout(ABSOLUTE)
+            .migrate_private_jar("old", &old_key, accepted, |text| Some(visit(0, text)));
+    (sessions.build().unwrap(), request([pair]))
+}
+
+#[test]
+fn a_cookie_of_another_library_that_is_accepted_is_counted_and_told() {
+    let (sessions, request) = migrating();
+    let load = || assert_eq!(sessions.load_at(&request, NOW).user.as_deref(), Some("ann"));
+    assert_eq!(counters(load), only("sealed_session_migrated_total{}", 1));
+    let event = logged(load);
+    assert!(event.starts_with("DEBUG sealed_session: session migrated"), "{event}");
+    assert!(!event.contains("ann"), "{event}");
+}
+
+#[test]
+fn a_change_that_is_kept_out_is_counted_by_reason() {
+    let sessions = sessions::<Visit>();
+    let name = "sealed_session_kept_total";
+    let counted =
+        counters_of(name, || assert_eq!(change_what_is_kept(&sessions, NOW), Saved::Kept));
+    assert_eq!(counted, only("sealed_session_kept_total{reason=newer_schema}", 1));
 }
 
 /// What `f` logs, whatever its level.
@@ -155,11 +271,56 @@ fn a_change_that_is_kept_out_is_one_warning_a_minute() {
     assert_eq!(warnings(61).len(), 1);
 }
 
+/// How many warnings there are at these seconds after [`NOW`], when each brings this value.
+fn warnings_of(value: &str, seconds: [i32; 3]) -> [String; 3] {
+    let sessions = sessions::<Visit>();
+    seconds.map(|seconds| {
+        let now = NOW + seconds * SECOND;
+        let told = logged(|| {
+            sessions.load_at(&request_with(value), now);
+            let _ = sessions.decode_at(value, now);
+        });
+        let lines: Vec<&str> = told.lines().filter(|line| line.starts_with(" WARN ")).collect();
+        lines.join("\n")
+    })
+}
+
+#[test]
+fn a_session_from_the_future_is_one_warning_a_minute() {
+    let value = sealed(created(NOW + time::Duration::HOUR), &visit_bytes(7, "ann"));
+    let [first, soon, later] = warnings_of(&value, [0, 59, 61]);
+    assert_eq!(first.lines().count(), 1, "{first}");
+    assert!(first.contains("check this server's clock and those of the others"), "{first}");
+    assert_eq!(soon, "");
+    assert_eq!(later, first);
+}
+
+#[test]
+fn data_of_another_shape_is_one_warning_a_minute_with_the_type() {
+    let value = sealed(created(NOW), b"\xff\xff");
+    let [first, soon, later] = warnings_of(&value, [0, 59, 61]);
+    assert_eq!(first.lines().count(), 1, "{first}");
+    for part in ["Raise `schema_version`", "Visit"] {
+        assert!(first.contains(part), "{first}");
+    }
+    assert_eq!(soon, "");
+    assert_eq!(later, first);
+}
+
+/// Anybody can send these, so at the default level they are not told.
+#[test]
+fn junk_is_no_warning() {
+    for value in ["%", &"A".repeat(60), &format!("{}A", good_value())] {
+        assert_eq!(warnings_of(value, [0, 1, 100]), [""; 3], "{value}");
+    }
+}
+
 /// A session that came long ago, so that its renewal is due at [`NOW`].
 fn due() -> http::HeaderMap {
     request_with(&sealed(created(NOW - 10 * time::Duration::MINUTE), &visit_bytes(7, "ann")))
 }
 
+/// Bad input 47b, `steps/save`: with a ring that was set by hand.
 #[test]
 fn a_renewal_that_cannot_be_sealed_is_an_error_event_and_no_error() {
     let sessions = sessions::<Visit>();

@@ -5,7 +5,7 @@
 //! cargo run --example page_views -- new-key    # prints a key for SESSION_KEYS
 //! ```
 //!
-//! `/ready` is for the proxy in front.
+//! `/ready` is for the proxy in front, `/metrics` for Prometheus.
 //!
 //! | variable | meaning |
 //! | --- | --- |
@@ -35,6 +35,7 @@ use tokio::net::TcpListener;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt::init();
+    let figures = operations::collect_figures()?;
     let settings = shared::settings_or_exit();
     let max_key_age = operations::max_key_age_or_exit();
 
@@ -51,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(SessionLayer::new(sessions));
 
     // 3. Behind the layer, so that these routes have no sessions.
-    let app = app.merge(operations::routes(settings.key_file, max_key_age));
+    let app = app.merge(operations::routes(figures, settings.key_file, max_key_age));
 
     let addr = settings.addr;
     let listener =

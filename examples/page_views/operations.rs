@@ -1,12 +1,34 @@
-//! What operators ask a server: is it ready?
+//! What operators ask a server: is it ready, and how is it doing?
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use sealed_session::key_file::KeyWatch;
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
+
+/// Collects the figures of this process from now on.
+pub(crate) fn collect_figures() -> Result<PrometheusHandle, BuildError> {
+    // The buckets of `docs/alerts.yml`.
+    let sizes = Matcher::Full("sealed_session_cookie_bytes".to_owned());
+    let buckets = [512.0, 1024.0, 2048.0, 3072.0, 3584.0, 4096.0];
+    let figures =
+        PrometheusBuilder::new().set_buckets_for_metric(sizes, &buckets)?.install_recorder()?;
+    let tidied = figures.clone();
+    tokio::spawn(async move {
+        // Otherwise lengths pile up between two scrapes, and for ever without any.
+        let mut every = tokio::time::interval(std::time::Duration::from_secs(5));
+        loop {
+            every.tick().await;
+            tidied.run_upkeep();
+        }
+    });
+    Ok(figures)
+}
 
 /// How old the keys may be, from the environment.
 pub(crate) fn max_key_age_or_exit() -> Duration {
@@ -18,11 +40,22 @@ pub(crate) fn max_key_age_or_exit() -> Duration {
     Duration::seconds(seconds.into())
 }
 
-/// `/ready`, which has no sessions. **No visitor should get there**: let the proxy in front refuse it,
-/// or serve it at an address of its own.
-pub(crate) fn routes(key_file: Option<KeyWatch>, max_key_age: Duration) -> Router {
+/// `/ready` and `/metrics`, which have no sessions. **No visitor should get there**: let the proxy in
+/// front refuse both, or serve them at an address of their own.
+pub(crate) fn routes(
+    figures: PrometheusHandle,
+    key_file: Option<KeyWatch>,
+    max_key_age: Duration,
+) -> Router {
     let key_file = Arc::new(key_file);
-    Router::new().route("/ready", get(ready).with_state((key_file, max_key_age)))
+    Router::new()
+        .route("/metrics", get(metrics).with_state(figures))
+        .route("/ready", get(ready).with_state((key_file, max_key_age)))
+}
+
+/// The figures in Prometheus' text format.
+async fn metrics(State(figures): State<PrometheusHandle>) -> Response {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], figures.render()).into_response()
 }
 
 /// A server whose keys may be too old gets no requests: it may not know the keys of others.

@@ -92,3 +92,16 @@ pub(crate) fn feed_lost_entries() {
          what this server knows is sent again"
     );
 }
+
+/// What a scrape sees of a feed.
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
+pub(crate) fn feed_gauges(namespace: &str, is_behind: bool, unsent: usize) {
+    #[cfg(feature = "metrics")]
+    {
+        let gauge = |name, value| {
+            metrics::gauge!(name, "namespace" => namespace.to_owned()).set(value);
+        };
+        gauge("sealed_session_ended_feed_behind", if is_behind { 1.0 } else { 0.0 });
+        gauge("sealed_session_ended_feed_unsent", unsent as f64);
+    }
+}

@@ -56,7 +56,6 @@ pub struct FileFeed {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct Shared {
     health: HealthCell,
     turn: Mutex<Turn>,
@@ -71,6 +70,11 @@ struct Turn {
 }
 
 impl Shared {
+    fn new(ended: &EndedSessions) -> Shared {
+        let health = HealthCell::new(ended.namespace());
+        Shared { health, turn: Mutex::default(), changed: Condvar::new() }
+    }
+
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -111,7 +115,7 @@ impl FileFeed {
         ended: &EndedSessions,
         clock: impl Fn() -> Timestamp + Send + 'static,
     ) -> Result<FileFeed, FeedError> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(ended));
         let woken = Arc::clone(&shared);
         if !ended.attach(Arc::new(move || woken.ask())) {
             return Err(FeedError::AnotherFeed);
@@ -249,6 +253,7 @@ impl Carrier {
             Ok(Carried::Nothing) => {}
             Err(error) => health.failed(told(&error), now),
         }
+        health.tell(self.ended.list.unsent());
     }
 
     fn carry(&mut self, now: Timestamp, instant: Instant) -> Result<Carried, FeedError> {

@@ -26,8 +26,12 @@ impl FeedHealth {
 }
 
 /// The part that the feed's own thread or task writes.
-#[derive(Debug, Default)]
-pub(crate) struct HealthCell(Mutex<State>);
+#[derive(Debug)]
+pub(crate) struct HealthCell {
+    /// Of the list that is carried.
+    namespace: Box<str>,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -37,6 +41,10 @@ struct State {
 }
 
 impl HealthCell {
+    pub(crate) fn new(namespace: &str) -> HealthCell {
+        HealthCell { namespace: namespace.into(), state: Mutex::default() }
+    }
+
     pub(crate) fn failed(&self, problem: String, now: Timestamp) {
         let mut state = self.lock();
         state.behind_since.get_or_insert(now);
@@ -65,8 +73,13 @@ impl HealthCell {
         }
     }
 
+    /// Sets the gauges. Told at every round, for a recorder may come late.
+    pub(crate) fn tell(&self, unsent: usize) {
+        events::feed_gauges(&self.namespace, self.lock().behind_since.is_some(), unsent);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -76,7 +89,7 @@ mod tests {
 
     #[test]
     fn behind_is_counted_from_the_first_failure_until_it_is_well() {
-        let cell = HealthCell::default();
+        let cell = HealthCell::new("shop");
         let at = |seconds: u64| Timestamp::from_millis(1_795_262_400_000 + seconds * 1000);
         cell.failed("first".into(), at(0));
         cell.failed("second".into(), at(100));

@@ -138,7 +138,7 @@ impl RedisFeed {
             client,
             keys: Keys::of(ended.namespace()),
             ended: ended.clone(),
-            health: HealthCell::default(),
+            health: HealthCell::new(ended.namespace()),
             wake: Notify::new(),
             hurry: AtomicBool::new(false),
             state: Mutex::new(State::default()),

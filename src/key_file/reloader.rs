@@ -137,7 +137,7 @@ impl Reloader {
             last_error: None,
         };
         let told = ring.states_at(now);
-        telemetry::keys_in_use(schedule.generation(), &told);
+        telemetry::key_file::in_use(schedule.generation(), &told);
         let mut reloader = Reloader {
             ring,
             reject_created_before: schedule.reject_created_before(),
@@ -199,7 +199,7 @@ impl Reloader {
             if !self.ends_sessions(&schedule, now) {
                 return self.refuse(seals_nothing_yet(&schedule), None);
             }
-            telemetry::keys_seal_nothing(schedule.generation());
+            telemetry::key_file::seal_nothing(schedule.generation());
         }
         self.ring = ring;
         self.reject_created_before = schedule.reject_created_before();
@@ -208,7 +208,7 @@ impl Reloader {
         self.health.loaded_at = now;
         self.drains = schedule.drains();
         self.confirm(bytes, now);
-        telemetry::keys_reloaded(schedule.generation(), &self.ring.states_at(now));
+        telemetry::key_file::reloaded(schedule.generation(), &self.ring.states_at(now));
         Polled::Reloaded
     }
 
@@ -222,12 +222,12 @@ impl Reloader {
         for id in states.iter().chain(gone).map(|(id, _)| *id) {
             let (before, after) = (find(&self.told, id), find(&states, id));
             if before != after {
-                telemetry::key_state_changed(id, before, after);
+                telemetry::key_file::state_changed(id, before, after);
             }
         }
         self.told = states;
         let Health { generation, confirmed_at, ref last_error, .. } = self.health;
-        telemetry::key_file_gauges(generation, confirmed_at, last_error.is_some(), &self.told);
+        telemetry::key_file::gauges(generation, confirmed_at, last_error.is_some(), &self.told);
     }
 
     /// Returns the shortest of the drains that are not over.
@@ -251,7 +251,7 @@ impl Reloader {
             None => error,
         };
         if bytes.is_some() || self.health.last_error.as_ref() != Some(&error) {
-            telemetry::keys_refused(&error);
+            telemetry::key_file::refused(&error);
         }
         self.refused = bytes;
         self.health.last_error = Some(error);

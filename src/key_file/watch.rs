@@ -4,9 +4,10 @@ use super::error::KeyFileError;
 use super::pace::Pace;
 use super::reloader::{Health, Polled, Reloader};
 use super::rotation::CLOCK_SKEW;
+use crate::keys::id::KeyId;
 use crate::keys::ring::KeyRing;
 use crate::sessions::Sessions;
-use crate::telemetry;
+use crate::telemetry::{self, OncePerMinute};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -44,12 +45,15 @@ struct State {
     reloader: Reloader,
     pace: Pace,
     attached: Vec<Box<dyn Attached>>,
+    /// A key that a cookie named and the ring did not have, until the file was read again.
+    asked_for: Option<KeyId>,
+    warned: OncePerMinute,
 }
 
 /// A `Sessions` of any type.
 trait Attached: Send {
     fn set_key_ring(&self, ring: KeyRing);
-    fn take_unknown_key_met(&self) -> bool;
+    fn take_unknown_key(&self) -> Option<KeyId>;
     fn longest_life(&self) -> Duration;
 }
 
@@ -58,8 +62,8 @@ impl<T: Serialize + DeserializeOwned> Attached for Sessions<T> {
         Sessions::set_key_ring(self, ring);
     }
 
-    fn take_unknown_key_met(&self) -> bool {
-        Sessions::take_unknown_key_met(self)
+    fn take_unknown_key(&self) -> Option<KeyId> {
+        Sessions::take_unknown_key(self)
     }
 
     fn longest_life(&self) -> Duration {
@@ -71,17 +75,22 @@ type Read = Result<Zeroizing<Vec<u8>>, KeyFileError>;
 
 impl State {
     fn is_due(&mut self, now: OffsetDateTime) -> bool {
-        let mut unknown_key_met = false;
         for sessions in &self.attached {
             // Each is asked, for asking takes the mark away.
-            unknown_key_met |= sessions.take_unknown_key_met();
+            self.asked_for = sessions.take_unknown_key().or(self.asked_for);
         }
-        self.pace.is_due(unknown_key_met, now)
+        self.pace.is_due(self.asked_for.is_some(), now)
     }
 
     fn take_in(&mut self, read: &Read, now: OffsetDateTime) {
         let content = read.as_ref().map(|content| &content[..]).map_err(Clone::clone);
-        if self.reloader.poll(content, now) != Polled::Reloaded {
+        let polled = self.reloader.poll(content, now);
+        if let Some(key_id) = self.asked_for.take()
+            && !self.reloader.key_ring().states_at(now).iter().any(|(id, _)| *id == key_id)
+        {
+            telemetry::key_file::key_stays_unknown(&self.path, key_id, &self.warned, now);
+        }
+        if polled != Polled::Reloaded {
             return;
         }
         for sessions in &self.attached {
@@ -89,7 +98,7 @@ impl State {
         }
         match self.attached.iter().map(|sessions| sessions.longest_life()).max() {
             Some(longest) => self.compare_drain(longest, now),
-            None => telemetry::nothing_attached(&self.path),
+            None => telemetry::key_file::nothing_attached(&self.path),
         }
     }
 
@@ -100,7 +109,7 @@ impl State {
         if let Some(drain) = self.reloader.shortest_drain(now)
             && drain.length < needed
         {
-            telemetry::drain_too_short(&self.path, drain.key, drain.length, needed);
+            telemetry::key_file::drain_too_short(&self.path, drain.key, drain.length, needed);
         }
     }
 }
@@ -127,6 +136,8 @@ impl KeyWatch {
             reloader,
             pace: Pace::new(every, now),
             attached: Vec::new(),
+            asked_for: None,
+            warned: OncePerMinute::default(),
         }));
 
         let (stop, stopped) = mpsc::channel();

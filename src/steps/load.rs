@@ -10,10 +10,11 @@ use crate::session::ending::Ending;
 use crate::session::loaded::{Loaded, Upgraded};
 use crate::session::meta::{Cookies, Meta, Origin};
 use crate::steps::parts::Parts;
-use crate::telemetry;
+use crate::telemetry::{self, Warnings};
 use crate::timestamp::Timestamp;
 use crate::wire::codec::{Opened, Rejection};
 use serde::{Serialize, de::DeserializeOwned};
+use std::any::type_name;
 use std::sync::Arc;
 
 /// At most this many of our cookies per request are decrypted, so that work is bounded. If there is
@@ -40,7 +41,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         let mut arriving = Arriving::default();
         let mut recognised = 0;
         let mut found: Option<Box<Session<T>>> = None;
-        let mut refused = Refused::default();
+        let mut refused = Refused::of(type_name::<T>(), &self.live.warnings, now);
 
         // 1. Cookie headers → values of our name.
         #[cfg(feature = "private-jar")]
@@ -149,8 +150,9 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
                 Ok(session)
             }
             Err(rejection) => {
-                telemetry::rejected(rejection.refusal.reason, rejection.key);
-                Err(rejection.refusal.reason)
+                let (Refusal { reason, .. }, key) = (rejection.refusal, rejection.key);
+                telemetry::rejected(reason, key, type_name::<T>(), &self.live.warnings, now);
+                Err(reason)
             }
         }
     }
@@ -212,8 +214,10 @@ fn keep_for_its_end(ending: &mut Option<Ending>, loaded: Option<Loaded>) {
 }
 
 /// The cookies of one request that were refused.
-#[derive(Default)]
-struct Refused {
+struct Refused<'p> {
+    type_name: &'static str,
+    warnings: &'p Warnings,
+    now: Timestamp,
     /// Decides, whatever else was found.
     overruling: Option<Reason>,
     /// Decides if nothing was found.
@@ -223,7 +227,11 @@ struct Refused {
     told: u32,
 }
 
-impl Refused {
+impl<'p> Refused<'p> {
+    fn of(type_name: &'static str, warnings: &'p Warnings, now: Timestamp) -> Refused<'p> {
+        Refused { type_name, warnings, now, overruling: None, to_act_on: None, told: 0 }
+    }
+
     fn add(&mut self, rejection: &Rejection) {
         let refusal = rejection.refusal;
         self.tell(refusal.reason, rejection.key);
@@ -249,7 +257,7 @@ impl Refused {
         let bit = 1 << reason as u32;
         if self.told & bit == 0 {
             self.told |= bit;
-            telemetry::rejected(reason, key);
+            telemetry::rejected(reason, key, self.type_name, self.warnings, self.now);
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::timestamp::Timestamp;
 use crate::wire::plaintext::Stamps;
 use http::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
+use std::any::type_name;
 
 /// At most this many old cookies per request are decrypted. With one more none of them counts.
 const MAX_OPENED: usize = 16;
@@ -35,7 +36,8 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         let Some(jar) = jar else { return old };
         for (place, value) in jar.finder.values(headers.iter().copied()).enumerate() {
             if place == MAX_OPENED {
-                telemetry::rejected(Reason::TooMany, None);
+                let warnings = &self.live.warnings;
+                telemetry::rejected(Reason::TooMany, None, type_name::<T>(), warnings, now);
                 return OldCookies { jar: None, cookies: Vec::new() };
             }
             if let Some(cookie) = private_jar::open(&jar.key, &jar.name, value) {
@@ -84,7 +86,10 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         let session = Session::from_parts(data, meta);
         match &self.revoked {
             Some(revoked) if revoked(&session) => Err(Refusal::at(13, Reason::Revoked)),
-            _ => Ok(Some(Box::new(session))),
+            _ => {
+                telemetry::migrated();
+                Ok(Some(Box::new(session)))
+            }
         }
     }
 

@@ -81,15 +81,15 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         let draft = data.filter(|_| touched).map(|data| self.draft(meta, data));
 
         // 2. Must it be written?
+        let changed = meta.stamps_changed()
+            || meta.changes.end_others
+            || draft.as_ref().is_some_and(|draft| self.is_changed(meta, draft));
         let decision = Facts {
             origin: meta.origin,
             cookies: meta.cookies,
             destroyed: meta.changes.destroyed,
             renewed: meta.changes.renewed,
-            changed: meta.stamps_changed()
-                || meta.changes.end_others
-                || meta.is_awaited_by_a_form()
-                || draft.as_ref().is_some_and(|draft| self.is_changed(meta, draft)),
+            changed: changed || meta.is_awaited_by_a_form(),
             renewal_due: self.is_renewal_due(meta, now),
             late: now.seconds_since(meta.now) > LATE_AFTER_SECONDS,
             caching,
@@ -100,14 +100,28 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         let warnings = &self.live.warnings;
         let saved = match decision {
             Decision::Write => match self.write(meta, data, draft, headers, now)? {
-                Ok(()) => Saved::Written,
+                Ok(()) => {
+                    telemetry::written(match (meta.changes.renewed, changed) {
+                        (true, _) => "renewed",
+                        (false, true) => "changed",
+                        (false, false) => "form",
+                    });
+                    Saved::Written
+                }
                 Err(reason) => {
                     telemetry::ended_meanwhile(reason.text(), type_name::<T>(), warnings, now);
                     Saved::Kept
                 }
             },
             Decision::Renew => match self.write(meta, data, draft, headers, now) {
-                Ok(Ok(())) => Saved::Written,
+                Ok(Ok(())) => {
+                    telemetry::written(match meta.loaded_schema() {
+                        _ if meta.migrated => "migrated",
+                        Some(schema) if self.schema.sealed_as(Some(schema)) != schema => "upgraded",
+                        _ => "due",
+                    });
+                    Saved::Written
+                }
                 Ok(Err(NotSealed::Ended | NotSealed::OthersEnded)) => Saved::Kept,
                 Err(error) => {
                     telemetry::renewal_deferred(&error);
@@ -274,7 +288,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         let ring = self.live.ring();
         let sealed = self.codec.seal(draft.plaintext, stamps, &ring, now)?;
         meta.set_drawn_id(sealed.id);
-        telemetry::sealed(sealed.key_id);
+        telemetry::sealed(sealed.key_id, self.codec.cookie_len(sealed.envelope.value_len()));
         Ok(sealed)
     }
 

@@ -111,7 +111,7 @@ impl Codec {
                 Err(Rejection::of_key(Refusal::at(5, Reason::RetiredKey), key_id, true))
             }
             Opening::Unknown => {
-                live.note_unknown_key();
+                live.note_unknown_key(key_id);
                 Err(Rejection::of_key(Refusal::at(5, Reason::UnknownKey), key_id, false))
             }
         }

@@ -31,7 +31,8 @@ impl Host {
             not_before: None,
             path: self.path.clone(),
         };
-        Process { ended, carrier, health: HealthCell::default(), start: Instant::now() }
+        let health = HealthCell::new(ended.namespace());
+        Process { ended, carrier, health, start: Instant::now() }
     }
 
     fn lines(&self) -> usize {
@@ -80,6 +81,35 @@ fn an_end_reaches_another_process_and_one_that_starts_later() {
     two.round(0);
     assert!(two.knows("17") && host.process(KEEP).knows("17"));
     assert_eq!((one.health().unsent, host.lines()), (0, 2), "one keep, one cut, no echo");
+}
+
+/// What a round sets the two gauges to.
+fn gauges_after(one: &mut Process, seconds: u64) -> (f64, f64) {
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+    let recorder = DebuggingRecorder::new();
+    metrics::with_local_recorder(&recorder, || one.round(seconds));
+    let mut gauges = std::collections::HashMap::new();
+    for (key, _, _, value) in recorder.snapshotter().snapshot().into_vec() {
+        let labels: Vec<_> = key.key().labels().map(|l| (l.key(), l.value())).collect();
+        assert_eq!(labels, [("namespace", "shop")]);
+        let DebugValue::Gauge(value) = value else { panic!("not a gauge: {value:?}") };
+        gauges.insert(key.key().name().to_owned(), value.into_inner());
+    }
+    (gauges["sealed_session_ended_feed_behind"], gauges["sealed_session_ended_feed_unsent"])
+}
+
+#[test]
+fn gauges_tell_whether_it_is_behind_and_how_much_is_unsent() {
+    let host = Host::new();
+    let mut one = host.process(KEEP);
+    assert_eq!(gauges_after(&mut one, 0), (0.0, 0.0));
+    let other = OpenOptions::new().append(true).open(&host.path).unwrap();
+    other.lock().unwrap();
+    one.end("17", 0);
+    assert_eq!(gauges_after(&mut one, 1), (0.0, 1.0), "it is patient");
+    assert_eq!(gauges_after(&mut one, 11), (1.0, 1.0));
+    other.unlock().unwrap();
+    assert_eq!(gauges_after(&mut one, 12), (0.0, 0.0));
 }
 
 #[test]

@@ -107,6 +107,7 @@ impl Carrier {
             tokio::task::yield_now().await;
         }
         self.health.well();
+        self.tell_gauges();
         Ok(engine)
     }
 
@@ -141,6 +142,7 @@ impl Carrier {
         let mut backoff = Duration::from_millis(100);
         loop {
             self.health.failed(problem_of(&error), self.now());
+            self.tell_gauges();
             tokio::time::sleep(backoff + backoff.mul_f32(random_part())).await;
             backoff = (backoff * 2).min(MAX_BACKOFF);
             match self.connect().await {
@@ -158,6 +160,10 @@ impl Carrier {
                 Err(error) => return error,
             }
         }
+    }
+
+    fn tell_gauges(&self) {
+        self.health.tell(self.ended.list.unsent());
     }
 
     fn place(&self) -> (u64, StreamId) {
@@ -203,11 +209,13 @@ impl Carrier {
                 Ok(()) => {
                     refusals = 0;
                     self.health.well();
+                    self.tell_gauges();
                 }
                 // The engine said no (it is full, say) and can still be read.
                 Err(error) if is_refusal(&error) && refusals < MAX_REFUSALS => {
                     refusals += 1;
                     self.health.failed(problem_of(&error), now);
+                    self.tell_gauges();
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 Err(error) => return error,
