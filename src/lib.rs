@@ -74,7 +74,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `tracing` | yes | events: DEBUG for each rejected cookie, WARN for a change that was not written, ERROR for a session that was not saved |
-//! | `private-jar` | yes | `Key::from(&cookie::Key)`, and [`migrate_private_jar`](SessionsBuilder::migrate_private_jar), for applications that have such a key |
+//! | `private-jar` | | `Key::from(&cookie::Key)`, and [`migrate_private_jar`](SessionsBuilder::migrate_private_jar), for applications that have such a key |
 //! | `metrics` | | counters by reason and by key id, gauges of the key file |
 //! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |
 //! | `axum` | | [`axum::Session`] and [`axum::SessionView`] as extractors |

@@ -2,10 +2,11 @@
 
 use crate::browser::chromium::{PATIENCE, jar, with_browser, with_restarts};
 use crate::{fetch, serve, text};
+use axum::Router;
 use axum::extract::Form;
 use axum::http::StatusCode;
 use axum::response::{Html, Redirect};
-use axum::{Router, routing::get};
+use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fantoccini::{Client, Locator};
@@ -19,6 +20,7 @@ use tokio::sync::OnceCell;
 
 #[derive(Serialize, Deserialize, Default)]
 struct Visit {
+    visits: u32,
     user: Option<String>,
 }
 
@@ -48,6 +50,11 @@ async fn page(session: Session<Visit>) -> Html<String> {
     Html(format!("Hello, {user}!"))
 }
 
+/// Another page, which changes the session.
+async fn visit(mut session: Session<Visit>) {
+    session.visits += 1;
+}
+
 async fn sign_in(
     mut session: Session<Visit>,
     Form(sent): Form<SignIn>,
@@ -64,8 +71,8 @@ async fn sign_in(
 }
 
 async fn serve_page(sessions: Sessions<Visit>) -> SocketAddr {
-    let routes =
-        Router::new().route("/", get(page)).route("/sign-in", axum::routing::post(sign_in));
+    let routes = Router::new().route("/", get(page)).route("/visit", get(visit));
+    let routes = routes.route("/sign-in", post(sign_in));
     serve(routes.layer(SessionLayer::new(sessions))).await
 }
 
@@ -104,7 +111,7 @@ fn a_form_opened_before_a_rotation_is_accepted_after_it() {
 
         sessions.set_key_ring(KeyRing::new(new.clone()).with_retired(old.clone()).unwrap());
         // Another tab.
-        assert_eq!(fetch(&client, "/").await.0, 200);
+        assert_eq!(fetch(&client, "/visit").await.0, 200);
         assert_eq!(
             key_id(&client).await,
             new.id().to_bytes(),
@@ -125,7 +132,7 @@ fn a_form_opened_before_its_key_is_dropped_is_refused() {
         client.goto(&origin).await.unwrap();
 
         sessions.set_key_ring(KeyRing::new(new.clone()).with_retired(old).unwrap());
-        assert_eq!(fetch(&client, "/").await.0, 200);
+        assert_eq!(fetch(&client, "/visit").await.0, 200);
         assert_eq!(key_id(&client).await, new.id().to_bytes());
         sessions.set_key_ring(KeyRing::new(new));
         send_form(&client, &origin, false, "/sign-in").await;
