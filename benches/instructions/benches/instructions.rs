@@ -8,19 +8,17 @@
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
 use http::HeaderMap;
-use instructions::{Login, Ready, ReadyDynamic};
-use sealed_session::{Dynamic, Session};
+use instructions::{Login, Ready};
+use sealed_session::Session;
 use std::hint::black_box;
 
 /// On x86-64 with AES-NI and AVX2, Rust 1.95.
-const FIGURES: [(&str, u64); 7] = [
+const FIGURES: [(&str, u64); 5] = [
     ("encode", 4_841),
     ("decode", 6_404),
     ("load", 7_810),
     ("save_unchanged", 2_523),
     ("save_changed", 8_703),
-    ("encode_dynamic", 0),
-    ("decode_dynamic", 0),
 ];
 
 /// 5 % more than the committed figure.
@@ -74,23 +72,8 @@ fn save_changed((ready, session): (Ready, Session<Login>)) -> (Ready, HeaderMap)
     (ready, response)
 }
 
-#[library_benchmark(config = limit("encode_dynamic"))]
-#[bench::login(ReadyDynamic::default())]
-fn encode_dynamic(ready: ReadyDynamic) -> (ReadyDynamic, String) {
-    let value = black_box(&ready).encode();
-    (ready, value)
-}
-
-#[library_benchmark(config = limit("decode_dynamic"))]
-#[bench::login(ReadyDynamic::default())]
-fn decode_dynamic(ready: ReadyDynamic) -> (ReadyDynamic, Session<Dynamic>) {
-    let session = black_box(&ready).decode();
-    (ready, session)
-}
-
 library_benchmark_group!(
     name = ways,
-    benchmarks =
-        [encode, decode, load, save_unchanged, save_changed, encode_dynamic, decode_dynamic]
+    benchmarks = [encode, decode, load, save_unchanged, save_changed]
 );
 main!(library_benchmark_groups = ways);
