@@ -101,7 +101,8 @@ async fn logout(request: &mut Request, response: &mut Response) -> Result<(), St
 #[handler]
 async fn login_by_link(request: &mut Request, response: &mut Response) -> Result<(), StatusError> {
     let username: Option<String> = request.query("username");
-    shared::sign_in(&mut session(request)?, &username.unwrap_or_default());
+    let mut session = session(request)?;
+    shared::sign_in(&mut session, &username.unwrap_or_default());
     response.render(Redirect::other("/"));
     Ok(())
 }
