@@ -179,6 +179,11 @@ pub use wire::codec::COOKIE_LIMIT;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// The programs of `docs/parts.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/parts.md")]
+struct Parts;
+
 /// The programs of `docs/migrating.md`.
 #[cfg(all(doctest, feature = "private-jar"))]
 #[doc = include_str!("../docs/migrating.md")]

@@ -6,6 +6,7 @@ mod support;
 mod browser {
     mod changed_attributes;
     pub(crate) mod chromium;
+    mod forms;
     mod kept;
 }
 

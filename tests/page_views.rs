@@ -21,35 +21,68 @@ fn counts_signs_in_greets_and_signs_out(example: &str) {
     assert_eq!(browser.line(&server), "You visited this page 1 time.");
     assert_eq!(browser.line(&server), "You visited this page 2 times.");
 
-    assert_eq!(browser.redirect(&server, "/login?username=Ada%20L"), "303 /");
-    assert_eq!(browser.line(&server), "You visited this page 3 times, Ada L.");
+    let token = browser.form_token(&server);
+    let sign_in = [("csrf", &*token), ("username", "Ada L")];
+    assert_eq!(browser.send_form(&server, "/login", &sign_in), "303 /");
+    assert_eq!(browser.line(&server), "You visited this page 4 times, Ada L.");
     assert!(browser.page(&server).contains("Hello, <bdi>Ada L</bdi>!"));
 
-    assert_eq!(browser.redirect(&server, "/logout"), "303 /");
+    let token = browser.form_token(&server);
+    assert_eq!(browser.send_form(&server, "/logout", &[("csrf", &token)]), "303 /");
     assert_eq!(browser.cookie(), None);
+    assert_eq!(browser.line(&server), "You visited this page 1 time.");
+
+    // The tutorials' links.
+    assert_eq!(browser.redirect(&server, "/login?username=Ada%20L"), "303 /");
+    assert_eq!(browser.line(&server), "You visited this page 2 times, Ada L.");
+    assert_eq!(browser.redirect(&server, "/logout"), "303 /");
     assert_eq!(browser.line(&server), "You visited this page 1 time.");
 
     let missing = browser.curl(&server, "/missing", &["-o", DISCARD, "-w", "%{http_code}"]);
     assert_eq!(missing, "404");
 }
 
+/// One from before the sign-in, none at all, and one of another visitor.
+fn refuses_forms_without_a_good_token(example: &str) {
+    let server = Server::of(example);
+    let [browser, other] =
+        ["forms", "foreign-forms"].map(|name| Browser::new(&format!("{example}-{name}")));
+    let [before, foreign] = [&browser, &other].map(|browser| browser.form_token(&server));
+    let sign_in =
+        |token| browser.send_form(&server, "/login", &[("csrf", token), ("username", "Ada")]);
+    for token in ["", &foreign, &before[1..]] {
+        assert_eq!(sign_in(token), "403 ", "{token}");
+    }
+    assert_eq!(browser.send_form(&server, "/login", &[("username", "Ada")]), "403 ");
+    assert_eq!(browser.line(&server), "You visited this page 2 times.");
+
+    assert_eq!(sign_in(&before), "303 /");
+    assert_eq!(sign_in(&before), "403 ", "the sign-in gave the session a new id");
+    assert_eq!(browser.send_form(&server, "/logout", &[("csrf", &before)]), "403 ");
+    assert_eq!(browser.line(&server), "You visited this page 3 times, Ada.");
+}
+
 #[test]
 fn with_axum() {
+    refuses_forms_without_a_good_token("page_views");
     counts_signs_in_greets_and_signs_out("page_views");
 }
 
 #[test]
 fn with_actix_web() {
+    refuses_forms_without_a_good_token("page_views_actix");
     counts_signs_in_greets_and_signs_out("page_views_actix");
 }
 
 #[test]
 fn with_poem() {
+    refuses_forms_without_a_good_token("page_views_poem");
     counts_signs_in_greets_and_signs_out("page_views_poem");
 }
 
 #[test]
 fn with_hyper() {
+    refuses_forms_without_a_good_token("page_views_hyper");
     counts_signs_in_greets_and_signs_out("page_views_hyper");
 }
 
@@ -413,6 +446,22 @@ impl Browser {
     /// The status, and where to.
     fn redirect(&self, server: &Server, path: &str) -> String {
         self.curl(server, path, &["-w", "%{http_code} %{redirect_url}"]).replace(&server.url, "")
+    }
+
+    /// The token of the page's form, which is a visit.
+    fn form_token(&self, server: &Server) -> String {
+        let page = self.page(server);
+        let (_, rest) = page.split_once(r#"name="csrf" value=""#).expect("a form with a token");
+        rest.split_once('"').expect("the whole of it").0.to_owned()
+    }
+
+    /// Sends a form by POST. The status, and where to.
+    fn send_form(&self, server: &Server, path: &str, fields: &[(&str, &str)]) -> String {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        let form = form.extend_pairs(fields).finish();
+        let status = "%{http_code} %{redirect_url}";
+        let options = ["-d", &form, "-o", DISCARD, "-w", status];
+        self.curl(server, path, &options).replace(&server.url, "")
     }
 
     fn jar(&self) -> String {

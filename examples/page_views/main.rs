@@ -20,7 +20,7 @@ mod operations;
 #[path = "../shared/mod.rs"]
 mod shared;
 
-use axum::extract::{Query, State};
+use axum::extract::{Form, Query, State};
 use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -46,8 +46,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     //    only here for the page to show what is in the cookie.)
     let app = Router::new()
         .route("/", get(home))
-        .route("/login", get(login))
-        .route("/logout", get(logout))
+        .route("/login", get(login_by_link).post(login))
+        .route("/logout", get(logout_by_link).post(logout))
         .with_state(sessions.clone())
         .layer(SessionLayer::new(sessions));
 
@@ -77,24 +77,48 @@ async fn home(
     Ok(([(CONTENT_SECURITY_POLICY, shared::CONTENT_POLICY)], Html(page)).into_response())
 }
 
-#[derive(Deserialize)]
-struct Login {
-    #[serde(default)]
+/// What the page's forms send.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Sent {
+    csrf: String,
     username: String,
 }
 
-/// Signs in anyone who gives a name. A real sign-in is a POST with a password and a CSRF token.
-async fn login(mut session: Session<Visit>, Query(login): Query<Login>) -> Redirect {
-    if let Some(name) = shared::clean_name(&login.username) {
-        // A new id at sign-in: a session planted before it does not become a signed-in one.
-        session.renew();
-        session.user = Some(name);
-    }
+/// Why a form changed nothing.
+type Refused = (StatusCode, &'static str);
+
+/// Refuses a form that we did not make for this session: without its token, a form on another site could
+/// act in the visitor's name.
+fn verify(session: &Session<Visit>, sent: &Sent) -> Result<(), Refused> {
+    let ours = session.verify_csrf(&sent.csrf);
+    ours.then_some(()).ok_or((StatusCode::FORBIDDEN, shared::FORM_REFUSED))
+}
+
+/// Signs in, by the page's form.
+async fn login(mut session: Session<Visit>, Form(sent): Form<Sent>) -> Result<Redirect, Refused> {
+    verify(&session, &sent)?;
+    shared::sign_in(&mut session, &sent.username);
+    Ok(Redirect::to("/"))
+}
+
+/// Forgets everything, by the page's form.
+async fn logout(mut session: Session<Visit>, Form(sent): Form<Sent>) -> Result<Redirect, Refused> {
+    verify(&session, &sent)?;
+    session.destroy();
+    Ok(Redirect::to("/"))
+}
+
+/// Signs in by a link, as the tutorials do. This is not for real use: any page of another site can send
+/// its visitors here, and sign them in as somebody else. A password in an address would also stand in
+/// logs and in the browser's history.
+async fn login_by_link(mut session: Session<Visit>, Query(sent): Query<Sent>) -> Redirect {
+    shared::sign_in(&mut session, &sent.username);
     Redirect::to("/")
 }
 
-/// Forgets everything.
-async fn logout(mut session: Session<Visit>) -> Redirect {
+/// Signs out by a link, as the tutorials do: not for real use either.
+async fn logout_by_link(mut session: Session<Visit>) -> Redirect {
     session.destroy();
     Redirect::to("/")
 }

@@ -8,7 +8,7 @@
 mod shared;
 
 use actix_web::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, ContentType};
-use actix_web::web::{self, Data, Query, Redirect};
+use actix_web::web::{self, Data, Form, Query, Redirect};
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, error};
 use sealed_session::Sessions;
 use sealed_session::actix_web::{Session, SessionMiddleware};
@@ -29,8 +29,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         App::new()
             .app_data(Data::new(sessions.clone()))
             .route("/", web::get().to(home))
-            .route("/login", web::get().to(login))
-            .route("/logout", web::get().to(logout))
+            .route("/login", web::get().to(login_by_link))
+            .route("/login", web::post().to(login))
+            .route("/logout", web::get().to(logout_by_link))
+            .route("/logout", web::post().to(logout))
             .wrap(SessionMiddleware::new(sessions.clone()))
     };
 
@@ -61,24 +63,43 @@ async fn home(
         .body(page))
 }
 
-#[derive(Deserialize)]
-struct Login {
-    #[serde(default)]
+/// What the page's forms send.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Sent {
+    csrf: String,
     username: String,
 }
 
-/// Signs in anyone who gives a name. A real sign-in is a POST with a password and a CSRF token.
-async fn login(mut session: Session<Visit>, login: Query<Login>) -> Redirect {
-    if let Some(name) = shared::clean_name(&login.username) {
-        // A new id at sign-in: a session planted before it does not become a signed-in one.
-        session.renew();
-        session.user = Some(name);
-    }
+/// Refuses a form that we did not make for this session: without its token, a form on another site could
+/// act in the visitor's name.
+fn verify(session: &Session<Visit>, sent: &Sent) -> Result<(), Error> {
+    let ours = session.verify_csrf(&sent.csrf);
+    ours.then_some(()).ok_or_else(|| error::ErrorForbidden(shared::FORM_REFUSED))
+}
+
+/// Signs in, by the page's form.
+async fn login(mut session: Session<Visit>, sent: Form<Sent>) -> Result<Redirect, Error> {
+    verify(&session, &sent)?;
+    shared::sign_in(&mut session, &sent.username);
+    Ok(Redirect::to("/").see_other())
+}
+
+/// Forgets everything, by the page's form.
+async fn logout(mut session: Session<Visit>, sent: Form<Sent>) -> Result<Redirect, Error> {
+    verify(&session, &sent)?;
+    session.destroy();
+    Ok(Redirect::to("/").see_other())
+}
+
+/// Signs in by a link, as the tutorials do. `examples/page_views` tells why this is not for real use.
+async fn login_by_link(mut session: Session<Visit>, sent: Query<Sent>) -> Redirect {
+    shared::sign_in(&mut session, &sent.username);
     Redirect::to("/").see_other()
 }
 
-/// Forgets everything.
-async fn logout(mut session: Session<Visit>) -> Redirect {
+/// Signs out by a link: not for real use either.
+async fn logout_by_link(mut session: Session<Visit>) -> Redirect {
     session.destroy();
     Redirect::to("/").see_other()
 }

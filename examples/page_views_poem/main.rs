@@ -10,7 +10,7 @@ mod shared;
 use poem::http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
 use poem::http::{HeaderMap, StatusCode};
 use poem::listener::TcpAcceptor;
-use poem::web::{Data, Html, Query, Redirect};
+use poem::web::{Data, Form, Html, Query, Redirect};
 use poem::{EndpointExt, Error, IntoResponse, Response, Result, Route, get, handler};
 use sealed_session::Sessions;
 use sealed_session::poem::{Session, SessionMiddleware};
@@ -30,8 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     //    is only here for the page to show what is in the cookie.)
     let app = Route::new()
         .at("/", get(home))
-        .at("/login", get(login))
-        .at("/logout", get(logout))
+        .at("/login", get(login_by_link).post(login))
+        .at("/logout", get(logout_by_link).post(logout))
         .data(sessions.clone())
         .with(SessionMiddleware::new(sessions));
 
@@ -59,26 +59,47 @@ fn home(
     Ok(Html(page).with_header(CONTENT_SECURITY_POLICY, shared::CONTENT_POLICY).into_response())
 }
 
-#[derive(Deserialize)]
-struct Login {
-    #[serde(default)]
+/// What the page's forms send.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Sent {
+    csrf: String,
     username: String,
 }
 
-/// Signs in anyone who gives a name. A real sign-in is a POST with a password and a CSRF token.
+/// Refuses a form that we did not make for this session: without its token, a form on another site could
+/// act in the visitor's name.
+fn verify(session: &Session<Visit>, sent: &Sent) -> Result<()> {
+    let refused = || Error::from_string(shared::FORM_REFUSED, StatusCode::FORBIDDEN);
+    session.verify_csrf(&sent.csrf).then_some(()).ok_or_else(refused)
+}
+
+/// Signs in, by the page's form.
 #[handler]
-fn login(mut session: Session<Visit>, login: Query<Login>) -> Redirect {
-    if let Some(name) = shared::clean_name(&login.username) {
-        // A new id at sign-in: a session planted before it does not become a signed-in one.
-        session.renew();
-        session.user = Some(name);
-    }
+fn login(mut session: Session<Visit>, sent: Form<Sent>) -> Result<Redirect> {
+    verify(&session, &sent)?;
+    shared::sign_in(&mut session, &sent.username);
+    Ok(Redirect::see_other("/"))
+}
+
+/// Forgets everything, by the page's form.
+#[handler]
+fn logout(mut session: Session<Visit>, sent: Form<Sent>) -> Result<Redirect> {
+    verify(&session, &sent)?;
+    session.destroy();
+    Ok(Redirect::see_other("/"))
+}
+
+/// Signs in by a link, as the tutorials do. `examples/page_views` tells why this is not for real use.
+#[handler]
+fn login_by_link(mut session: Session<Visit>, sent: Query<Sent>) -> Redirect {
+    shared::sign_in(&mut session, &sent.username);
     Redirect::see_other("/")
 }
 
-/// Forgets everything.
+/// Signs out by a link: not for real use either.
 #[handler]
-fn logout(mut session: Session<Visit>) -> Redirect {
+fn logout_by_link(mut session: Session<Visit>) -> Redirect {
     session.destroy();
     Redirect::see_other("/")
 }

@@ -10,15 +10,27 @@ use time::OffsetDateTime;
 pub(crate) const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-const SIGN_IN: &str = r#"<form action="/login">
+/// The form for a stranger. Only we know the token, so no other site can send this form.
+fn sign_in(token: &str) -> String {
+    format!(
+        r#"<form method="post" action="/login">
+<input type="hidden" name="csrf" value="{token}">
 <label for="username">Your name</label>
 <input id="username" name="username" maxlength="100" autocomplete="username" required>
 <button>Sign in</button>
-</form>"#;
+</form>"#
+    )
+}
 
-const SIGN_OUT: &str = r#"<form action="/logout">
+/// The form for somebody who is signed in.
+fn sign_out(token: &str) -> String {
+    format!(
+        r#"<form method="post" action="/logout">
+<input type="hidden" name="csrf" value="{token}">
 <button>Sign out</button>
-</form>"#;
+</form>"#
+    )
+}
 
 /// The page as HTML, after the handler's last change to the session.
 pub(crate) fn page(
@@ -31,11 +43,13 @@ pub(crate) fn page(
     let key_id = sessions.sealing_key().ok_or("no key seals")?;
     let now = OffsetDateTime::now_utc();
 
+    // Characters of base64url only, so it needs no escaping.
+    let token = sessions.csrf_token(session)?;
     // Every text from outside must be escaped; here the name is the only one.
     let user = session.user.as_deref().map(encode_text);
     let (greeting, form) = match user {
-        Some(name) => (format!("Hello, <bdi>{name}</bdi>!"), SIGN_OUT),
-        None => ("Hello, stranger!".to_owned(), SIGN_IN),
+        Some(name) => (format!("Hello, <bdi>{name}</bdi>!"), sign_out(&token)),
+        None => ("Hello, stranger!".to_owned(), sign_in(&token)),
     };
     Ok(format!(
         include_str!("page.html"),

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
+use tokio::task::JoinError;
 use tokio::time::timeout;
 use url::{ParseError, Url};
 
@@ -22,7 +23,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// Runs a test with a browser of its own, which is ended afterwards, whatever happened. Every test
 /// gives another name. On a machine without a browser the test is skipped, with a line that says
 /// so; where `CI` is `true` that is a failure.
-pub(crate) fn with_browser<F>(name: &str, test: impl FnOnce(Client) -> F)
+pub(crate) fn with_browser<F>(name: &str, test: impl Fn(Client) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    with_restarts(name, 1, |client, _| test(client));
+}
+
+/// Runs `test` so many times, each in a new process of the browser that starts with what the one
+/// before has left in its profile. `test` is told how many were before.
+pub(crate) fn with_restarts<F>(name: &str, starts: u32, test: impl Fn(Client, u32) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -43,18 +53,20 @@ where
     let _ = fs::remove_dir_all(&profile);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let result = runtime.block_on(async {
-        let client = driver.open(&chromium, &profile).await;
-        let test = tokio::spawn(timeout(PATIENCE, test(client.clone())));
-        let result = test.await;
-        // Ends Chromium, too.
-        timeout(PATIENCE, client.close()).await.expect("it ends in time").unwrap();
-        result
+        for before in 0..starts {
+            let client = driver.open(&chromium, &profile).await;
+            let result = tokio::spawn(timeout(PATIENCE, test(client.clone(), before))).await;
+            // Ends Chromium, too.
+            timeout(PATIENCE, client.close()).await.expect("it ends in time").unwrap();
+            result?.expect("the test ends in time");
+        }
+        Ok(())
     });
     drop(driver);
     let _ = fs::remove_dir_all(&profile);
-    match result {
-        Ok(in_time) => in_time.expect("the test ends in time"),
-        Err(error) => resume_unwind(error.into_panic()),
+    if let Err(error) = result {
+        let error: JoinError = error;
+        resume_unwind(error.into_panic());
     }
 }
 

@@ -1,9 +1,10 @@
-//! What is measured: the login record of `docs/performance.md` in its four ways through the library, at a
-//! fixed time and under a fixed key, so that the same code takes the same instructions.
+//! What is measured: the login record of `docs/performance.md` in its four ways through the library, and in
+//! two of them as named values ([`ReadyDynamic`]), at a fixed time and under a fixed key, so that the same code
+//! takes the same instructions.
 
 use http::HeaderMap;
 use http::header::COOKIE;
-use sealed_session::{Key, KeyRing, Session, Sessions};
+use sealed_session::{Dynamic, Key, KeyRing, Session, Sessions};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -38,6 +39,10 @@ fn login() -> Login {
     }
 }
 
+fn keys() -> KeyRing {
+    KeyRing::new(Key::from_bytes(std::array::from_fn(|i| i as u8)).expect("not a placeholder"))
+}
+
 /// Everything ready, each way walked once: what is done only once does not count.
 pub struct Ready {
     sessions: Sessions<Login>,
@@ -48,8 +53,7 @@ pub struct Ready {
 
 impl Default for Ready {
     fn default() -> Ready {
-        let key = Key::from_bytes(std::array::from_fn(|i| i as u8)).expect("not a placeholder");
-        let sessions = Sessions::builder("shop", KeyRing::new(key)).build().expect("the defaults");
+        let sessions = Sessions::builder("shop", keys()).build().expect("the defaults");
         let session = Session::new_at(login(), NOW);
         let value = sessions.encode_at(&session, NOW).expect("it fits");
         let nine_others = "theme=dark; lang=en-GB; consent=all; tz=Europe%2FBerlin; \
@@ -95,5 +99,66 @@ impl Ready {
         let mut response = HeaderMap::new();
         self.sessions.save_at(session, &mut response, NOW).expect("it fits");
         response
+    }
+}
+
+/// The same data under the same names without a type of its own.
+pub struct ReadyDynamic {
+    sessions: Sessions<Dynamic>,
+    session: Session<Dynamic>,
+    value: String,
+}
+
+impl Default for ReadyDynamic {
+    fn default() -> ReadyDynamic {
+        let sessions = Sessions::builder("shop", keys()).build().expect("the defaults");
+        let session = Session::new_at(dynamic_login(), NOW);
+        let value = sessions.encode_at(&session, NOW).expect("it fits");
+        let ready = ReadyDynamic { sessions, session, value };
+        ready.encode();
+        ready.decode();
+        ready
+    }
+}
+
+fn dynamic_login() -> Dynamic {
+    let Login { user, name, email, roles, csrf, seen, page, views, flash } = login();
+    let mut values = Dynamic::default();
+    let inserted = [
+        values.insert("user", user),
+        values.insert("name", name),
+        values.insert("email", email),
+        values.insert("roles", roles),
+        values.insert("csrf", csrf),
+        values.insert("seen", seen),
+        values.insert("page", page),
+        values.insert("views", views),
+        values.insert("flash", flash),
+    ];
+    assert!(inserted.iter().all(Result::is_ok));
+    values
+}
+
+impl ReadyDynamic {
+    /// Session → value.
+    pub fn encode(&self) -> String {
+        self.sessions.encode_at(&self.session, NOW).expect("it fits")
+    }
+
+    /// Value → session.
+    pub fn decode(&self) -> Session<Dynamic> {
+        self.sessions.decode_at(&self.value, NOW).expect("our own value")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `docs/performance.md` has these figures. Padding makes values of similar data equally long.
+    #[test]
+    fn the_lengths_of_the_login_as_a_type_and_as_named_values() {
+        let [typed, dynamic] = [Ready::default().value, ReadyDynamic::default().value];
+        assert_eq!((typed.len(), dynamic.len()), (231, 359));
     }
 }

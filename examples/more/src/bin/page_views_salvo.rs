@@ -27,8 +27,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .hoop(SessionLayer::new(sessions.clone()).compat())
         .hoop(salvo::affix_state::inject(sessions))
         .get(home)
-        .push(Router::with_path("login").get(login))
-        .push(Router::with_path("logout").get(logout));
+        .push(Router::with_path("login").get(login_by_link).post(login))
+        .push(Router::with_path("logout").get(logout_by_link).post(logout));
 
     let listener = tokio::net::TcpListener::bind(&settings.addr).await?;
     tracing::info!("listening on http://{}", listener.local_addr()?);
@@ -68,23 +68,48 @@ async fn home(
     Ok(())
 }
 
-/// Signs in anyone who gives a name. A real sign-in is a POST with a password and a CSRF token.
+/// Refuses a form that we did not make for this session: without its token, a form on another site could
+/// act in the visitor's name.
+async fn verify(session: &Session<Visit>, request: &mut Request) -> Result<(), StatusError> {
+    let token: Option<String> = request.form("csrf").await;
+    let ours = token.is_some_and(|token| session.verify_csrf(&token));
+    ours.then_some(()).ok_or_else(|| StatusError::forbidden().brief(shared::FORM_REFUSED))
+}
+
+/// Signs in, by the page's form.
 #[handler]
 async fn login(request: &mut Request, response: &mut Response) -> Result<(), StatusError> {
     let mut session = session(request)?;
-    let username: Option<String> = request.query("username");
-    if let Some(name) = username.and_then(|name| shared::clean_name(&name)) {
-        // A new id at sign-in: a session planted before it does not become a signed-in one.
-        session.renew();
-        session.user = Some(name);
-    }
+    verify(&session, request).await?;
+    let username: Option<String> = request.form("username").await;
+    shared::sign_in(&mut session, &username.unwrap_or_default());
     response.render(Redirect::other("/"));
     Ok(())
 }
 
-/// Forgets everything.
+/// Forgets everything, by the page's form.
 #[handler]
 async fn logout(request: &mut Request, response: &mut Response) -> Result<(), StatusError> {
+    let mut session = session(request)?;
+    verify(&session, request).await?;
+    session.destroy();
+    response.render(Redirect::other("/"));
+    Ok(())
+}
+
+/// Signs in by a link, as the tutorials do. `examples/page_views` tells why this is not for real use.
+#[handler]
+async fn login_by_link(request: &mut Request, response: &mut Response) -> Result<(), StatusError> {
+    let username: Option<String> = request.query("username");
+    let mut session = session(request)?;
+    shared::sign_in(&mut session, &username.unwrap_or_default());
+    response.render(Redirect::other("/"));
+    Ok(())
+}
+
+/// Signs out by a link: not for real use either.
+#[handler]
+async fn logout_by_link(request: &mut Request, response: &mut Response) -> Result<(), StatusError> {
     session(request)?.destroy();
     response.render(Redirect::other("/"));
     Ok(())

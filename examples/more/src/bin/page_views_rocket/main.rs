@@ -9,11 +9,13 @@ mod session;
 mod shared;
 
 use rocket::fairing::AdHoc;
+use rocket::form::{Form, FromForm};
 use rocket::http::{Accept, Header, Status};
 use rocket::response::content::RawHtml;
+use rocket::response::status::Custom;
 use rocket::response::{Redirect, Responder};
-use rocket::{State, get, routes};
-use sealed_session::Sessions;
+use rocket::{State, get, post, routes};
+use sealed_session::{Session, Sessions};
 use session::{SessionFairing, Visitor};
 use shared::Visit;
 use std::error::Error;
@@ -43,7 +45,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         })
     });
     let rocket = rocket::custom(config)
-        .mount("/", routes![home, login, logout])
+        .mount("/", routes![home, login, logout, login_by_link, logout_by_link])
         .attach(SessionFairing(sessions))
         .attach(listening);
     rocket.launch().await?;
@@ -73,20 +75,63 @@ fn home(
     Ok(Page::Html(RawHtml(page), policy))
 }
 
-/// Signs in anyone who gives a name. A real sign-in is a POST with a password and a CSRF token.
+/// What the page's forms send.
+#[derive(FromForm)]
+struct Sent {
+    #[field(default = "")]
+    csrf: String,
+    #[field(default = "")]
+    username: String,
+}
+
+/// Why a form changed nothing.
+type Refused = Custom<&'static str>;
+
+/// Refuses a form that we did not make for this session: without its token, a form on another site could
+/// act in the visitor's name.
+fn verify(
+    sessions: &Sessions<Visit>,
+    session: &Session<Visit>,
+    sent: &Sent,
+) -> Result<(), Refused> {
+    let ours = sessions.verify_csrf(session, &sent.csrf);
+    ours.then_some(()).ok_or(Custom(Status::Forbidden, shared::FORM_REFUSED))
+}
+
+/// Signs in, by the page's form.
+#[post("/login", data = "<sent>")]
+fn login(
+    sessions: &State<Sessions<Visit>>,
+    mut session: Visitor<'_, Visit>,
+    sent: Form<Sent>,
+) -> Result<Redirect, Refused> {
+    verify(sessions, &session, &sent)?;
+    shared::sign_in(&mut session, &sent.username);
+    Ok(Redirect::to("/"))
+}
+
+/// Forgets everything, by the page's form.
+#[post("/logout", data = "<sent>")]
+fn logout(
+    sessions: &State<Sessions<Visit>>,
+    mut session: Visitor<'_, Visit>,
+    sent: Form<Sent>,
+) -> Result<Redirect, Refused> {
+    verify(sessions, &session, &sent)?;
+    session.destroy();
+    Ok(Redirect::to("/"))
+}
+
+/// Signs in by a link, as the tutorials do. `examples/page_views` tells why this is not for real use.
 #[get("/login?<username>")]
-fn login(mut session: Visitor<'_, Visit>, username: Option<&str>) -> Redirect {
-    if let Some(name) = username.and_then(shared::clean_name) {
-        // A new id at sign-in: a session planted before it does not become a signed-in one.
-        session.renew();
-        session.user = Some(name);
-    }
+fn login_by_link(mut session: Visitor<'_, Visit>, username: Option<&str>) -> Redirect {
+    shared::sign_in(&mut session, username.unwrap_or_default());
     Redirect::to("/")
 }
 
-/// Forgets everything.
+/// Signs out by a link: not for real use either.
 #[get("/logout")]
-fn logout(mut session: Visitor<'_, Visit>) -> Redirect {
+fn logout_by_link(mut session: Visitor<'_, Visit>) -> Redirect {
     session.destroy();
     Redirect::to("/")
 }
