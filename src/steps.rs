@@ -8,4 +8,5 @@ pub(crate) mod migrate;
 pub(crate) mod parts;
 pub(crate) mod response;
 pub(crate) mod save;
+pub(crate) mod seal;
 pub(crate) mod token;

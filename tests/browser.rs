@@ -8,6 +8,7 @@ mod browser {
     pub(crate) mod chromium;
     mod forms;
     mod kept;
+    mod your_sessions;
 }
 
 use axum::Router;

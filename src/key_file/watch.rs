@@ -219,8 +219,8 @@ mod tests {
     impl Attached for Marked {
         fn set_key_ring(&self, _: KeyRing) {}
 
-        fn take_unknown_key_met(&self) -> bool {
-            self.0.take()
+        fn take_unknown_key(&self) -> Option<KeyId> {
+            self.0.take().then(|| Key::generate().id())
         }
 
         fn longest_life(&self) -> Duration {
@@ -238,8 +238,12 @@ mod tests {
             reloader: Reloader::new(text.as_bytes(), now).unwrap(),
             pace: Pace::new(Duration::HOUR, now),
             attached: marks.iter().map(attached).collect(),
+            asked_for: None,
+            warned: OncePerMinute::default(),
         };
         let due = state.is_due(now + Duration::SECOND);
+        // As reading does.
+        assert_eq!(state.asked_for.take().is_some(), due);
         assert!(!state.is_due(now + Duration::minutes(2)), "a mark was left");
         due
     }

@@ -3,9 +3,9 @@
 use crate::ended::list::EndedSessions;
 use crate::ended::request::Seen;
 use crate::session::loaded::Loaded;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::timestamp::Timestamp;
 use std::any::Any;
-use crate::sync::{Mutex, MutexGuard, PoisonError};
 use std::sync::Arc;
 #[cfg(feature = "private-jar")]
 use uuid::Uuid;

@@ -46,7 +46,9 @@ static EXAMPLES: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
 pub(crate) fn named(name: &str) -> Command {
     let mut command = Command::new(&EXAMPLES[name]);
     command.env("ADDR", "127.0.0.1:0").env("NO_COLOR", "1");
-    for variable in ["KEY_FILE", "KEY_MAX_AGE", "SESSION_KEYS", "ENDED_FILE", "INSECURE", "RUST_LOG"] {
+    for variable in
+        ["KEY_FILE", "KEY_MAX_AGE", "SESSION_KEYS", "ENDED_FILE", "INSECURE", "RUST_LOG"]
+    {
         command.env_remove(variable);
     }
     command

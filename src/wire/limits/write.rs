@@ -527,7 +527,8 @@ mod tests {
         struct Told;
         impl Serialize for Told {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_bool(serializer.is_human_readable())
+                let told = serializer.is_human_readable();
+                serializer.serialize_bool(told)
             }
         }
         let mut serializer =
