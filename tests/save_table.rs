@@ -5,7 +5,7 @@ mod support;
 
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, SET_COOKIE};
-use sealed_session::{DatedKey, KeyRing, Origin, Reason, Saved, Session, Sessions};
+use sealed_session::{DatedKey, EndedSessions, KeyRing, Origin, Reason, Saved, Session, Sessions};
 use support::fixtures::*;
 use support::second::{Second, Stamps, plaintext, to_bytes, to_text};
 use time::{Duration, OffsetDateTime};
@@ -23,7 +23,7 @@ use time::{Duration, OffsetDateTime};
 ///
 /// `-` nothing, `W` written, `X` removed, `D` deferred, `K` kept although something was changed, `R` as if
 /// it only read; a blank where there is no such case.
-const TABLE: [(&str, &str); 20] = [
+const TABLE: [(&str, &str); 21] = [
     ("new", "--- WWW-"),
     ("restored", "-----WWX"),
     ("due", "WDDWRWWX"),
@@ -40,6 +40,7 @@ const TABLE: [(&str, &str); 20] = [
     ("old_schema", "XDX-WWWX"),
     ("revoked_by_hook", "XDX-WWWX"),
     ("revoked_by_time", "XDX-WWWX"),
+    ("ended", "----WWWX"),
     ("unknown_key", "----WWWX"),
     ("idle_timeout", "----WWWX"),
     ("absolute_timeout", "----WWWX"),
@@ -55,7 +56,12 @@ fn server() -> Sessions<Visit> {
     let old = DatedKey::new(key(OTHER_KEY), NOW - Duration::days(60));
     let now = DatedKey::new(key(KEY), NOW - Duration::days(30));
     let ring = KeyRing::schedule([old.with_open_until(NOW - Duration::DAY), now]).unwrap();
+    // Nobody's sessions, so that no case ends another's.
+    let ended = EndedSessions::new("shop", Duration::DAY);
+    ended.end_at(uuid::Uuid::from_bytes(ended_stamps().id), NOW).unwrap();
     let sessions = Sessions::builder(APP, ring)
+        .ended(&ended)
+        .subject(|_| None)
         .longest_timeouts(Duration::DAY, Duration::DAY)
         .schema_version(2)
         .upgrade(1, |old: Visit| old)
@@ -64,6 +70,13 @@ fn server() -> Sessions<Visit> {
         .unwrap();
     sessions.reject_created_before(NOW - Duration::hours(9) + SECOND);
     sessions
+}
+
+/// Of a session that was ended.
+fn ended_stamps() -> Stamps {
+    let mut stamps = Stamps { schema: 2, ..created(NOW) };
+    stamps.id[14] ^= 1;
+    stamps
 }
 
 /// Ann's session as one server sealed it, with other stamps.
@@ -118,6 +131,7 @@ fn request_of(line: &str) -> (Vec<String>, Origin) {
             });
             (value, Origin::Rejected(Revoked))
         }
+        "ended" => (cookie(KEY, NOW, |stamps| *stamps = ended_stamps()), Origin::Rejected(Ended)),
         "unknown_key" => (cookie(THIRD_KEY, NOW, |_| {}), Origin::Rejected(UnknownKey)),
         "idle_timeout" => (ours(NOW - IDLE), Origin::Rejected(IdleTimeout)),
         "absolute_timeout" => (ours(NOW - ABSOLUTE), Origin::Rejected(AbsoluteTimeout)),
@@ -267,8 +281,8 @@ fn every_combination_is_saved_as_the_table_says() {
             checked += 1;
         }
     }
-    // 576 of each of seventeen lines, and half of those of which there are no two cookies.
-    assert_eq!(checked, 17 * 576 + 3 * 288);
+    // 576 of each of eighteen lines, and half of those of which there are no two cookies.
+    assert_eq!(checked, 18 * 576 + 3 * 288);
 }
 
 /// No reason is missing from the table.

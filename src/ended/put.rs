@@ -184,12 +184,12 @@ impl Locked<'_> {
         time: Timestamp,
         source: Source,
     ) -> Applied {
-        // As it is kept: else the same entry would say something new each time.
-        let time = time.min(Timestamp::from_millis(MAX_CUT_TIME));
         if self.has_passed(last_of_cut(number, time)) {
             self.list.raise_everyone(after(time.min(self.now)));
             return Applied::Known;
         }
+        // As it is kept: else the same entry would say something new each time.
+        let time = time.min(Timestamp::from_millis(MAX_CUT_TIME));
         let place = Place::of_subject(subject);
         let mut shard = self.list.shard_mut(usize::from(place.shard));
         let known = shard.cuts.get(&place.key).copied().map(CutValue::from);
