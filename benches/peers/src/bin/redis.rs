@@ -27,7 +27,7 @@ struct Seen {
 fn main() {
     let (rounds, duration) = match env::args().nth(1).as_deref() {
         Some("--quick") => (1, "-d1s"),
-        _ => (9, "-d2s"),
+        _ => (9, "-d1s"),
     };
     let engine = Engine::start();
     println!("redis-server {}", engine.version());
