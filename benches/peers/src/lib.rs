@@ -8,10 +8,12 @@
 //!
 //! `RUST_BACKTRACE=0 cargo run --release` prints all tables; `-- --quick` only looks
 //! whether everything runs. A server under load and the memory of a server that has seen
-//! many sessions are programs of their own: `src/bin/load.rs` and `src/bin/memory.rs`.
+//! many sessions are programs of their own: `src/bin/load.rs` and `src/bin/memory.rs`. So are the
+//! servers beside a Redis: `src/bin/redis.rs`.
 
 pub mod alloc;
 pub mod cookies;
+pub mod engine;
 pub mod floor;
 pub mod harness;
 pub mod level;
@@ -25,4 +27,6 @@ pub mod report;
 pub mod targets;
 pub mod variants;
 pub mod versions;
+pub mod with_redis;
+pub mod wrk;
 pub mod xaes;

@@ -2,14 +2,20 @@
 
 use std::hint::black_box;
 
-use actix_web::{App, test::init_service};
+use actix_web::{
+    App, Error,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    test::init_service,
+};
 use axum::Router;
 use http::HeaderMap;
 use sealed_session::{
-    Key, KeyRing, Origin, Session, Sessions,
+    EndedSessions, Key, KeyRing, Origin, RedisFeed, Session, Sessions,
     actix_web::SessionMiddleware,
     axum::{Session as Extracted, SessionLayer},
 };
+use time::Duration;
 
 use crate::{
     harness::Contestant,
@@ -25,6 +31,9 @@ use crate::{
 
 /// How the tables call it.
 pub const NAME: &str = "sealed-session";
+
+/// How the tables call it when it refuses what ended, and hears of it through Redis.
+pub const ENDED: &str = "sealed-session, `ended`, `RedisFeed`";
 
 /// All operations at all levels but the ring.
 pub fn contestants<T: Record>() -> Vec<Contestant> {
@@ -65,17 +74,57 @@ pub fn length<T: Record>() -> usize {
 
 /// The axum application.
 pub fn router<T: Record>() -> Router {
-    routes::<T, Extracted<T>, ()>().layer(SessionLayer::new(with_random_key::<T>()))
+    router_of(with_random_key::<T>())
+}
+
+/// The axum application of these sessions.
+pub fn router_of<T: Record>(sessions: Sessions<T>) -> Router {
+    routes::<T, Extracted<T>, ()>().layer(SessionLayer::new(sessions))
 }
 
 /// The actix-web application.
 fn app<T: Record>() -> Started {
-    let sessions = SessionMiddleware::new(with_random_key::<T>());
-    let app = App::new().wrap(sessions).configure(pages::<T, Extracted<T>>);
-    Started::new(init_service(app))
+    Started::new(init_service(app_of(with_random_key::<T>())))
 }
 
-fn with_random_key<T: Record>() -> Sessions<T> {
+/// The actix-web application of these sessions.
+pub fn app_of<T: Record>(
+    sessions: Sessions<T>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new().wrap(SessionMiddleware::new(sessions)).configure(pages::<T, Extracted<T>>)
+}
+
+/// Sessions that can be ended, told by the feed through the Redis at this address. A hundred
+/// thousand have ended, and all of a hundred thousand users, so that there is something to look
+/// through.
+pub async fn with_ended(redis: &str) -> (Sessions<Login>, RedisFeed) {
+    const ENDED_BEFORE: u32 = 100_000;
+    let hours = Duration::hours(8);
+    let ended = EndedSessions::new("shop", hours);
+    let feed = RedisFeed::connect(redis, &ended).await.expect("Redis answers");
+    for user in 0..ENDED_BEFORE {
+        ended.end(Session::new(()).id()).expect("it is an id of ours");
+        ended.end_all_of(&format!("visitor-{user}")).expect("it is no empty subject");
+    }
+    feed.flush(Duration::minutes(1)).await.expect("Redis takes them");
+    let sessions = Sessions::builder("shop", KeyRing::new(Key::generate()))
+        .absolute_timeout(hours)
+        .ended(&ended)
+        .subject(Login::user_id)
+        .build();
+    (sessions.expect("it is valid"), feed)
+}
+
+/// Sessions with the defaults.
+pub fn with_random_key<T: Record>() -> Sessions<T> {
     with_keys(KeyRing::new(Key::generate()))
 }
 

@@ -50,6 +50,13 @@ pub struct Login {
     flash_messages: Vec<String>,
 }
 
+impl Login {
+    /// Whose session it is.
+    pub fn user_id(&self) -> Option<String> {
+        (self.user_id > 0).then(|| self.user_id.to_string())
+    }
+}
+
 impl Record for Login {
     const NAME: &'static str = "login";
 

@@ -4,7 +4,7 @@ use crate::report::{print_header, print_row};
 
 const LOCK: &str = include_str!("../Cargo.lock");
 
-const CRATES: [&str; 14] = [
+const CRATES: [&str; 15] = [
     "aes",
     "aes-gcm",
     "postcard",
@@ -16,6 +16,7 @@ const CRATES: [&str; 14] = [
     "seshcookie",
     "tower-sessions",
     "tower-sessions-cookie-store",
+    "tower-sessions-redis-store",
     "actix-session",
     "axum",
     "actix-web",
