@@ -31,7 +31,7 @@ pub enum Saved {
     /// It was removed.
     Removed,
     /// A renewal or a removal was due and is left to a later response: a shared cache may
-    /// store this one, it came over five seconds after its request, or the renewal could not be sealed
+    /// store this one, it came six seconds or more after its request, or the renewal could not be sealed
     /// (an ERROR event says why).
     Deferred,
 }
