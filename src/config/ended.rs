@@ -1,5 +1,6 @@
 //! Which settings for ended sessions are refused, and what is made of those that are not?
 
+use crate::config::validate::{MAX_BINDING, refuse};
 use crate::ended::events;
 use crate::ended::list::EndedSessions;
 use crate::error::ConfigError;
@@ -104,7 +105,6 @@ impl<T> EndedSettings<T> {
         policy: &Policy,
         readers: Readers<T>,
     ) -> Result<Option<Ended<T>>, ConfigError> {
-        let refuse = |setting, problem: &str| Err(ConfigError::new(setting, problem));
         let (list, connect) = match (self.list, self.connect) {
             (None, None) => return Ok(None),
             (Some(list), Some(connect)) => (list, connect),
@@ -120,7 +120,7 @@ impl<T> EndedSettings<T> {
             }
         };
         match list.namespace().len() {
-            1..=65_535 => {}
+            1..=MAX_BINDING => {}
             _ => {
                 return refuse(
                     "ended",
@@ -135,7 +135,7 @@ impl<T> EndedSettings<T> {
                  would outlive its end: give `EndedSessions::new` at least the longest absolute timeout",
                 list.list.keep_seconds(),
             );
-            return refuse("ended", &problem);
+            return refuse("ended", problem);
         }
         Ok(Some(connect(list, readers)))
     }

@@ -15,9 +15,12 @@ use time::Duration;
 use uuid::Uuid;
 
 /// The length of a part of the associated data has 16 bits.
-const MAX_BINDING: usize = u16::MAX as usize;
+pub(super) const MAX_BINDING: usize = u16::MAX as usize;
 
-fn refuse<R>(setting: &'static str, problem: impl Into<String>) -> Result<R, ConfigError> {
+pub(super) fn refuse<R>(
+    setting: &'static str,
+    problem: impl Into<String>,
+) -> Result<R, ConfigError> {
     Err(ConfigError::new(setting, problem))
 }
 

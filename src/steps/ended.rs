@@ -1,7 +1,6 @@
 //! Has this session ended, and which cut does it carry? Asked in `load`, and again in `save`.
 
 use crate::ended::number::{NO_CUT, NO_SUBJECT};
-use crate::ended::request::Seen;
 use crate::ended::subject::Subject;
 use crate::session::ending::Ending;
 use crate::session::loaded::Loaded;
@@ -75,7 +74,9 @@ impl<T> Parts<T> {
         let Some(ended) = &self.ended else {
             return Ok(Cut { number: own.unwrap_or(NO_SUBJECT), others: None });
         };
-        let (list, seen) = (&ended.registry.list, self.seen(ended, meta));
+        let list = &ended.registry.list;
+        // One that was not loaded here knows what is known now.
+        let seen = ending_of(ended, meta).map_or_else(|| list.seen(), |e| e.seen().clone());
         let everyone = list.everyone();
         if meta.clocks.created < everyone {
             return Err(NotSealed::Ended);
@@ -93,7 +94,10 @@ impl<T> Parts<T> {
                 [came, present]
             };
         let is_same = loaded.is_some() && came == present;
-        let [came, present] = [came, present].map(|text| text.map(|text| list.subject(&text)));
+        // Most keep their subject, which is hashed once then.
+        let hash = |text: Option<String>| text.map(|text| list.subject(&text));
+        let came = hash(came);
+        let present = if is_same { came } else { hash(present) };
         // 2. Has anything ended since it was loaded?
         let present_cut = match present {
             None => NO_SUBJECT,
@@ -135,21 +139,15 @@ impl<T> Parts<T> {
     ) -> Result<(), NotSealed> {
         let (Some((subject, own)), Some(ended)) = (cut.others, &self.ended) else { return Ok(()) };
         let list = &ended.registry.list;
-        let is_recorded = match &meta.ending {
-            Some(ending) if ending.is_of(&ended.registry) => {
-                list.cut_others(subject, own, cut.number, &mut ending.seen(), now)
-            }
-            _ => list.cut_others(subject, own, cut.number, &mut list.seen(), now),
+        let is_recorded = match ending_of(ended, meta) {
+            Some(ending) => list.cut_others(subject, own, cut.number, &mut ending.seen(), now),
+            None => list.cut_others(subject, own, cut.number, &mut list.seen(), now),
         };
         if is_recorded { Ok(()) } else { Err(NotSealed::OthersEnded) }
     }
+}
 
-    /// Returns what was known when the session was loaded; for one that was not loaded here, what is
-    /// known now.
-    fn seen(&self, ended: &Ended<T>, meta: &Meta) -> Seen {
-        match &meta.ending {
-            Some(ending) if ending.is_of(&ended.registry) => ending.seen().clone(),
-            _ => ended.registry.list.seen(),
-        }
-    }
+/// Returns what the request knew of this very list, if it was loaded with it.
+fn ending_of<'m, T>(ended: &Ended<T>, meta: &'m Meta) -> Option<&'m Ending> {
+    meta.ending.as_deref().filter(|ending| ending.is_of(&ended.registry))
 }
