@@ -318,11 +318,6 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
         self.parts.live.set_ring(ring);
     }
 
-    /// Returns the cookie's name as it is sent.
-    pub fn cookie_name(&self) -> &str {
-        self.parts.codec.name()
-    }
-
     /// Returns a key outside the ring that a cookie named since this was last asked, if one did.
     #[cfg(feature = "key-file")]
     pub(crate) fn take_unknown_key(&self) -> Option<KeyId> {
@@ -367,12 +362,15 @@ impl<T> Sessions<T> {
         self.parts.verify_csrf(meta, token, Timestamp::now())
     }
 
-    pub(crate) fn shared_cookie_name(&self) -> &Arc<str> {
-        self.parts.codec.name()
-    }
-
     pub(crate) fn warnings(&self) -> &Warnings {
         &self.parts.live.warnings
+    }
+}
+
+impl<T> Sessions<T> {
+    /// Returns the cookie's name as it is sent.
+    pub fn cookie_name(&self) -> &str {
+        self.parts.codec.name()
     }
 }
 

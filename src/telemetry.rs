@@ -44,7 +44,7 @@ pub(crate) mod key_file;
 #[cfg(feature = "tracing")]
 pub(crate) const TARGET: &str = "sealed_session";
 
-/// Keeps a warning that every request could give to one a minute.
+/// Keeps an event that every request could give to one a minute.
 #[derive(Debug, Default)]
 pub(crate) struct OncePerMinute {
     /// Milliseconds since the Unix epoch.
@@ -52,11 +52,10 @@ pub(crate) struct OncePerMinute {
 }
 
 impl OncePerMinute {
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code))]
-    fn may(&self, now: Timestamp) -> bool {
+    pub(crate) fn may(&self, now: Timestamp) -> bool {
         let (last, now) = (self.last.load(Ordering::Relaxed), now.millis());
-        // A clock that stepped back must not silence it.
-        let is_due = last == 0 || now < last || now - last >= 60_000;
+        // Whichever way it went: a clock that was set back by an hour must not silence it for an hour.
+        let is_due = last == 0 || now.abs_diff(last) >= 60_000;
         is_due
             && self
                 .last
@@ -317,5 +316,21 @@ pub(crate) fn nested_middlewares(
              out: give one of them another `cookie_name`, or keep both in one type. Said once a minute \
              at most"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_comes_once_a_minute_whichever_way_the_clock_goes() {
+        let once = OncePerMinute::default();
+        let may = |millis| once.may(Timestamp::from_millis(millis));
+        assert!(may(1_000_000));
+        assert!(!may(1_000_000) && !may(1_059_999));
+        assert!(may(1_060_000));
+        assert!(!may(1_000_001));
+        assert!(may(1_000_000));
     }
 }

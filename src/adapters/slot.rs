@@ -2,7 +2,7 @@
 //! by dropping it; views of it can be taken at any time.
 
 use crate::adapters::rejection::SessionRejection;
-use crate::adapters::slots::{Nested, Slots};
+use crate::adapters::slots::{AnySlot, Nested, Slots};
 use crate::adapters::view::SessionView;
 use crate::error::EncodeError;
 use crate::headers::caching;
@@ -72,7 +72,7 @@ pub(crate) struct SessionSlot<T> {
 
 struct State<T> {
     /// The session as the request brought it, once somebody has asked: what views are made of.
-    arrived: Option<Meta>,
+    arrived: Option<Box<Meta>>,
     holder: Holder<T>,
 }
 
@@ -91,20 +91,29 @@ impl<T: Send + 'static> SessionSlot<T> {
     /// Returns the slot for a request, and all that the request is to carry: this one and those of the
     /// middlewares around.
     pub(crate) fn new(sessions: Sessions<T>, outer: Option<Slots>) -> (Arc<SessionSlot<T>>, Slots) {
-        let name = Arc::clone(sessions.shared_cookie_name());
-        let nested = Slots::conflict::<T>(outer.as_ref(), &name);
+        let nested = Slots::conflict::<T>(outer.as_ref(), sessions.cookie_name());
         if let Some(Nested { outer, inner }) = nested {
             telemetry::nested_middlewares((outer, inner), sessions.warnings(), Timestamp::now());
         }
         let state = Mutex::new(State { arrived: None, holder: Holder::Nobody });
         let slot = Arc::new(SessionSlot { sessions, nested, state });
-        let slots = Slots::inside::<T>(outer, Arc::clone(&slot) as _, &name);
+        let slots = Slots::inside(outer, Arc::clone(&slot) as _);
         (slot, slots)
     }
 
     /// Returns the slot of this type among those that a request carries.
     pub(crate) fn find(slots: Option<&Slots>) -> Result<Arc<SessionSlot<T>>, SessionRejection> {
         slots.and_then(Slots::find).ok_or_else(SessionRejection::no_layer::<T>)
+    }
+}
+
+impl<T: Send + 'static> AnySlot for SessionSlot<T> {
+    fn cookie_name(&self) -> &str {
+        self.sessions.cookie_name()
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<T>()
     }
 }
 
@@ -189,7 +198,7 @@ impl<T: Serialize + DeserializeOwned + Default> SessionSlot<T> {
             return Box::new(session::Session::from_parts(data, arrived.share()));
         }
         let mut session = self.sessions.load_cookies(cookie_headers, Timestamp::now());
-        state.arrived = Some(session.meta.share());
+        state.arrived = Some(Box::new(session.meta.share()));
         session
     }
 
@@ -200,7 +209,7 @@ impl<T: Serialize + DeserializeOwned + Default> SessionSlot<T> {
         match (mem::replace(&mut state.holder, Holder::Closed), state.arrived.take()) {
             (Holder::Nobody | Holder::Closed, None) => None,
             (Holder::Nobody | Holder::Closed, Some(arrived)) => {
-                Some(Closing::Viewed(&self.sessions, Box::new(arrived)))
+                Some(Closing::Viewed(&self.sessions, arrived))
             }
             (Holder::Returned(session), _) => Some(Closing::Returned(&self.sessions, session)),
             (Holder::InUse, arrived) => Some(Closing::InUse(shows_token(arrived))),
@@ -210,7 +219,7 @@ impl<T: Serialize + DeserializeOwned + Default> SessionSlot<T> {
 }
 
 /// Whether a token was made for a session that will not be saved.
-fn shows_token(arrived: Option<Meta>) -> bool {
+fn shows_token(arrived: Option<Box<Meta>>) -> bool {
     arrived.is_some_and(|meta| meta.token_shown.is_set())
 }
 

@@ -4,13 +4,20 @@
 use std::any::{Any, type_name};
 use std::sync::Arc;
 
+/// A middleware's slot, as those around and inside it see it.
+pub(crate) trait AnySlot: Any + Send + Sync {
+    /// The cookie that the middleware writes.
+    fn cookie_name(&self) -> &str;
+
+    /// The type of its sessions' data.
+    fn type_name(&self) -> &'static str;
+}
+
 /// The slots of the middlewares around a handler, the innermost first. One value carries them all, so
 /// that a request costs one entry in its extensions.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Slots {
-    slot: Arc<dyn Any + Send + Sync>,
-    cookie_name: Arc<str>,
-    type_name: &'static str,
+    slot: Arc<dyn AnySlot>,
     outer: Option<Arc<Slots>>,
 }
 
@@ -22,14 +29,9 @@ pub(crate) struct Nested {
 }
 
 impl Slots {
-    /// Adds the slot of a middleware for `T` to those of `outer`.
-    pub(crate) fn inside<T>(
-        outer: Option<Slots>,
-        slot: Arc<dyn Any + Send + Sync>,
-        cookie_name: &Arc<str>,
-    ) -> Slots {
-        let (cookie_name, outer) = (Arc::clone(cookie_name), outer.map(Arc::new));
-        Slots { slot, cookie_name, type_name: type_name::<T>(), outer }
+    /// Adds a middleware's slot to those of `outer`.
+    pub(crate) fn inside(outer: Option<Slots>, slot: Arc<dyn AnySlot>) -> Slots {
+        Slots { slot, outer: outer.map(Arc::new) }
     }
 
     /// Returns the middleware around a new one for `T` that it would get in the way of.
@@ -37,13 +39,17 @@ impl Slots {
         let inner = type_name::<T>();
         // Of two of one type the inner one wins, and the outer one is never asked.
         let other = Slots::all(outer)
-            .find(|slots| &*slots.cookie_name == cookie_name && slots.type_name != inner);
-        other.map(|slots| Nested { outer: slots.type_name, inner })
+            .map(|slots| &slots.slot)
+            .find(|slot| slot.cookie_name() == cookie_name && slot.type_name() != inner);
+        other.map(|slot| Nested { outer: slot.type_name(), inner })
     }
 
     /// Returns the innermost slot of type `S`.
-    pub(crate) fn find<S: Send + Sync + 'static>(&self) -> Option<Arc<S>> {
-        Slots::all(Some(self)).find_map(|slots| Arc::clone(&slots.slot).downcast().ok())
+    pub(crate) fn find<S: AnySlot>(&self) -> Option<Arc<S>> {
+        Slots::all(Some(self)).find_map(|slots| {
+            let slot: Arc<dyn Any + Send + Sync> = Arc::clone(&slots.slot) as _;
+            slot.downcast().ok()
+        })
     }
 
     fn all(innermost: Option<&Slots>) -> impl Iterator<Item = &Slots> {
@@ -55,18 +61,35 @@ impl Slots {
 mod tests {
     use super::*;
 
+    /// A slot of a middleware for `T` that writes the cookie of this name.
+    struct Of<T>(&'static str, T);
+
+    impl<T: Send + Sync + 'static> AnySlot for Of<T> {
+        fn cookie_name(&self) -> &str {
+            self.0
+        }
+
+        fn type_name(&self) -> &'static str {
+            type_name::<T>()
+        }
+    }
+
     fn slots() -> Slots {
-        let first = Slots::inside::<u8>(None, Arc::new(1_u8), &"a".into());
-        Slots::inside::<u16>(Some(first), Arc::new(2_u16), &"b".into())
+        let first = Slots::inside(None, Arc::new(Of("a", 1_u8)));
+        Slots::inside(Some(first), Arc::new(Of("b", 2_u16)))
+    }
+
+    fn found<T: Copy + Send + Sync + 'static>(slots: &Slots) -> Option<T> {
+        slots.find::<Of<T>>().map(|slot| slot.1)
     }
 
     #[test]
     fn each_type_finds_its_innermost_slot() {
-        assert_eq!(slots().find(), Some(Arc::new(1_u8)));
-        assert_eq!(slots().find(), Some(Arc::new(2_u16)));
-        assert_eq!(slots().find::<u32>(), None);
-        let inner = Slots::inside::<u8>(Some(slots()), Arc::new(3_u8), &"a".into());
-        assert_eq!(inner.find(), Some(Arc::new(3_u8)));
+        assert_eq!(found(&slots()), Some(1_u8));
+        assert_eq!(found(&slots()), Some(2_u16));
+        assert_eq!(found::<u32>(&slots()), None);
+        let inner = Slots::inside(Some(slots()), Arc::new(Of("a", 3_u8)));
+        assert_eq!(found(&inner), Some(3_u8));
     }
 
     #[test]

@@ -316,7 +316,10 @@ pub(crate) fn default_data<T: Serialize + DeserializeOwned + Default>(
         {
             return refuse(
                 "build",
-                format!("with `T::default()` the cookie has {size} bytes and {limit} is the limit"),
+                format!(
+                    "with `T::default()` the cookie is {size} bytes long, and a browser takes \
+                     {limit}: keep large data elsewhere, and its id in the session"
+                ),
             );
         }
     }
@@ -625,7 +628,8 @@ mod tests {
         let message = builder::<Large>().build().unwrap_err().to_string();
         assert_eq!(
             message,
-            "`build`: with `T::default()` the cookie has 6795 bytes and 4096 is the limit"
+            "`build`: with `T::default()` the cookie is 6795 bytes long, and a browser takes 4096: \
+             keep large data elsewhere, and its id in the session"
         );
     }
 }

@@ -111,7 +111,7 @@ impl Locked<'_> {
             for (_, kind, place) in oldest {
                 self.remove(kind, place, Raise::Yes);
             }
-            if self.writer.full_told.is_due(self.now) {
+            if self.writer.full_told.may(self.now) {
                 events::list_full(max, self.list.everyone());
             }
         }

@@ -10,6 +10,7 @@ use crate::ended::packed::{CountValue, CutValue, IdValue, Key, KeyHash, PackedCu
 use crate::ended::sweep::Sweep;
 use crate::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed};
 use crate::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use crate::telemetry::OncePerMinute;
 use crate::timestamp::Timestamp;
 use std::collections::HashMap;
 use std::fmt;
@@ -79,8 +80,8 @@ pub(crate) struct Writer {
     pub(crate) outbox: Outbox,
     pub(crate) aside: Aside,
     pub(crate) sweep: Sweep,
-    pub(crate) full_told: Pace,
-    pub(crate) future_told: Pace,
+    pub(crate) full_told: OncePerMinute,
+    pub(crate) future_told: OncePerMinute,
     pub(crate) fed: bool,
     /// Whether an end without a feed was told.
     pub(crate) unfed_told: bool,
@@ -89,20 +90,6 @@ pub(crate) struct Writer {
 }
 
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
-
-/// At most one event a minute.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Pace(Option<Timestamp>);
-
-impl Pace {
-    pub(crate) fn is_due(&mut self, now: Timestamp) -> bool {
-        let due = self.0.is_none_or(|last| now.millis().abs_diff(last.millis()) >= 60_000);
-        if due {
-            self.0 = Some(now);
-        }
-        due
-    }
-}
 
 /// What an operator may want to know of a list of ended sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -307,21 +294,5 @@ impl fmt::Debug for EndedSessions {
             .field("max_entries", &self.max_entries())
             .field("status", &self.status())
             .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_comes_once_a_minute_whichever_way_the_clock_goes() {
-        let mut pace = Pace::default();
-        let mut is_due = |millis| pace.is_due(Timestamp::from_millis(millis));
-        assert!(is_due(1_000_000));
-        assert!(!is_due(1_000_000) && !is_due(1_059_999));
-        assert!(is_due(1_060_000));
-        assert!(!is_due(1_000_001));
-        assert!(is_due(1_000_000));
     }
 }

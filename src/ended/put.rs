@@ -81,7 +81,7 @@ impl Locked<'_> {
 
     fn set_aside(&mut self, entry: Entry, source: Source) -> Applied {
         self.writer.aside.keep(entry, source);
-        if self.writer.future_told.is_due(self.now) {
+        if self.writer.future_told.may(self.now) {
             events::from_the_future();
         }
         Applied::SetAside

@@ -360,7 +360,9 @@ pub(crate) fn check_dates(keys: &[DatedKey]) -> Result<(), ScheduleFault> {
     if keys.is_empty() {
         return refuse(None, "it has no key".to_owned());
     }
-    if let Some(pair) = keys.windows(2).find(|pair| pair[0].seal_from == pair[1].seal_from) {
+    // As the ring compares them: in milliseconds, and all times before 1970 are one.
+    let from = |dated: &DatedKey| Timestamp::from_time(dated.seal_from);
+    if let Some(pair) = keys.windows(2).find(|pair| from(&pair[0]) == from(&pair[1])) {
         let [a, b] = [pair[0].key.id(), pair[1].key.id()];
         return refuse(Some(b), format!("the keys {a} and {b} have the same `seal_from`"));
     }
@@ -422,6 +424,7 @@ impl fmt::Debug for KeyRing {
 mod tests {
     use super::*;
     use KeyState::*;
+    use time::Duration;
     use time::macros::datetime;
 
     fn key(seed: u8) -> Key {
@@ -488,6 +491,20 @@ mod tests {
         for now in [OffsetDateTime::UNIX_EPOCH, DRAINED] {
             assert_eq!(states(&ring, now), [Draining, Active]);
         }
+    }
+
+    #[test]
+    fn two_dates_that_the_ring_cannot_tell_apart_are_refused() {
+        let schedule = |first: OffsetDateTime, second: OffsetDateTime| {
+            let old = DatedKey::new(key(1), first).with_open_until(FIRST + Duration::DAY);
+            KeyRing::schedule([old, DatedKey::new(key(2), second)])
+        };
+        let refused = |first, second| matches!(schedule(first, second), Err(KeyError::Schedule(_)));
+        assert!(refused(FIRST, FIRST + Duration::NANOSECOND));
+        assert!(!refused(FIRST, FIRST + Duration::MILLISECOND));
+        let before_1970 = OffsetDateTime::UNIX_EPOCH - Duration::DAY;
+        assert!(refused(before_1970, OffsetDateTime::UNIX_EPOCH));
+        assert!(!refused(before_1970, OffsetDateTime::UNIX_EPOCH + Duration::MILLISECOND));
     }
 
     #[test]

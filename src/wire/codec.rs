@@ -11,7 +11,6 @@ use crate::timestamp::Timestamp;
 use crate::wire::cipher::{Cipher, NONCE_LEN};
 use crate::wire::envelope::{self, Binding, Envelope};
 use crate::wire::plaintext::{self, ID_RANDOM_LEN, Plaintext, Stamps};
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// What name, `=` and value of a cookie may have together, in bytes: 4096. Browsers must store as
@@ -21,7 +20,7 @@ pub const COOKIE_LIMIT: usize = 4096;
 /// Turns values into stamps and data, and back. A later version of the wire format would be another
 /// one of these.
 pub(crate) struct Codec {
-    name: Arc<str>,
+    name: Box<str>,
     binding: Binding,
     padding: usize,
 }
@@ -71,7 +70,7 @@ impl Codec {
     }
 
     /// Returns the cookie's name.
-    pub(crate) fn name(&self) -> &Arc<str> {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 

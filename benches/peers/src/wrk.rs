@@ -4,6 +4,7 @@ use std::{
     env,
     io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpStream},
+    path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
 };
 
@@ -22,6 +23,7 @@ pub struct Server {
     alive: ChildStdin,
     port: u16,
     pair: Option<String>,
+    pinned: bool,
 }
 
 /// What one run of `wrk` saw.
@@ -43,8 +45,18 @@ impl Server {
     /// Starts the program of this name, which lies beside this one and prints its port. The
     /// cookie of a visitor who was given the sample goes with all later requests.
     pub fn start(program: &str, arguments: &[&str]) -> Self {
-        let path = env::current_exe().expect("this program has a path");
-        let mut process = Command::new(path.with_file_name(program))
+        Self::start_by(Command::new(beside(program)), arguments)
+    }
+
+    /// The same, on the first processor, with the load on the second: neither is moved meanwhile.
+    pub fn start_pinned(program: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]).arg(beside(program));
+        Self { pinned: true, ..Self::start_by(command, arguments) }
+    }
+
+    fn start_by(mut command: Command, arguments: &[&str]) -> Self {
+        let mut process = command
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -56,7 +68,7 @@ impl Server {
         let read = BufReader::new(output).read_line(&mut port);
         read.expect("the server prints its port");
         let port = port.trim().parse().expect("the port is a number");
-        let mut server = Self { process, alive, port, pair: None };
+        let mut server = Self { process, alive, port, pair: None, pinned: false };
         server.get("/seed");
         server
     }
@@ -83,7 +95,11 @@ impl Server {
     /// Loads one page for so long.
     pub fn load(&self, page: &str, duration: &str) -> Run {
         let before = cpu_ticks(self.process.id());
-        let output = Command::new("wrk")
+        let mut command = Command::new(if self.pinned { "taskset" } else { "wrk" });
+        if self.pinned {
+            command.args(["-c", "1", "wrk"]);
+        }
+        let output = command
             .args([THREADS, CONNECTIONS, duration, "--latency", "-H"])
             .arg(format!("Cookie: {}", self.cookies()))
             .arg(format!("http://127.0.0.1:{}{page}", self.port))
@@ -116,6 +132,10 @@ impl Server {
     fn cookies(&self) -> String {
         request_line(self.pair.as_deref())
     }
+}
+
+fn beside(program: &str) -> PathBuf {
+    env::current_exe().expect("this program has a path").with_file_name(program)
 }
 
 /// A time as `wrk` prints it.

@@ -85,7 +85,7 @@ impl Changing<'_> {
         let first = match dry_run {
             true => format!(
                 "{shown}: a dry run at {time} by this machine's clock; nothing was written. (A new \
-                 key would have another id.)"
+                 key, if there is one, would have another id.)"
             ),
             false => format!("{shown}: generation {generation}, at {time} by this machine's clock"),
         };

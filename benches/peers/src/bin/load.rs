@@ -2,7 +2,9 @@
 //! time per request, as ratios to "no session"; the
 //! first also as a ratio to a layer that does nothing.
 //!
-//! Needs `wrk`. All variants run side by side, and take their turns in short bounded runs.
+//! Needs `wrk`, `taskset` and two processors. In each round every variant is a new process that serves
+//! for one second, and another begins: where a process happens to lie in memory moves it by some
+//! percent, and so does the minute. A ratio is taken within a round, and its median printed.
 
 use std::env;
 
@@ -13,44 +15,47 @@ use peers::{
     wrk::{Run, Server},
 };
 
-const PAGES: [&str; 3] = ["/untouched", "/read", "/change"];
+/// Each with its rounds. The ratio of the first is nearest to 1, and takes more of them to be seen.
+const PAGES: [(&str, usize); 3] = [("/untouched", 41), ("/read", 21), ("/change", 21)];
+/// Where they stand in `variants::ALL`.
+const NO_SESSION: usize = 0;
+const IDLE_LAYER: usize = 1;
 
 fn main() {
-    let (rounds, duration) = match env::args().nth(1).as_deref() {
-        Some("--quick") => (1, "-d1s"),
-        _ => (7, "-d2s"),
-    };
-    let servers = variants::ALL.map(|variant| Server::start("server", &[variant.word]));
-    for page in PAGES {
-        let mut runs = variants::ALL.map(|_| Vec::new());
-        for _ in 0..rounds {
-            for (server, runs) in servers.iter().zip(&mut runs) {
-                runs.push(server.load(page, duration));
-            }
-        }
-        print(page, &runs);
-    }
-    for server in servers {
-        server.stop();
+    let quick = env::args().any(|word| word == "--quick");
+    for (page, rounds) in PAGES {
+        let rounds = if quick { 1 } else { rounds };
+        let rounds: Vec<Vec<Run>> = (0..rounds).map(|first| round(page, first)).collect();
+        print(page, &rounds);
     }
 }
 
-fn print(page: &str, runs: &[Vec<Run>]) {
+/// One run of each variant, in the variants' order, whichever was the first to run.
+fn round(page: &str, first: usize) -> Vec<Run> {
+    let mut runs = variants::ALL.map(|_| None);
+    for turn in 0..runs.len() {
+        let variant = (first + turn) % runs.len();
+        let server = Server::start_pinned("server", &[variants::ALL[variant].word]);
+        runs[variant] = Some(server.load(page, "-d1s"));
+        server.stop();
+    }
+    runs.into_iter().flatten().collect()
+}
+
+fn print(page: &str, rounds: &[Vec<Run>]) {
     println!("\n### Under load: `{page}`\n");
     let header = ["", "requests/s", "÷ no session", "÷ idle layer", "processor time ÷ no session"];
     print_header(&header.map(str::to_owned));
-    let of = |runs: &[Run], figure: fn(&Run) -> f64| median(runs.iter().map(figure).collect());
-    let medians: Vec<(f64, f64)> = runs
-        .iter()
-        .map(|runs| (of(runs, |run| run.rate), of(runs, |run| run.ticks_per_request)))
-        .collect();
-    let ((bare_rate, bare_ticks), (idle_rate, _)) = (medians[0], medians[1]);
-    for (variant, (rate, ticks)) in variants::ALL.iter().zip(medians) {
+    for (index, variant) in variants::ALL.iter().enumerate() {
+        let ratio = |to: usize, figure: fn(&Run) -> f64| {
+            median(rounds.iter().map(|round| figure(&round[index]) / figure(&round[to])).collect())
+        };
+        let rate = median(rounds.iter().map(|round| round[index].rate).collect());
         let cells = [
             format!("{rate:.0}"),
-            format!("{:.3}", rate / bare_rate),
-            format!("{:.3}", rate / idle_rate),
-            format!("{:.3}", ticks / bare_ticks),
+            format!("{:.3}", ratio(NO_SESSION, |run| run.rate)),
+            format!("{:.3}", ratio(IDLE_LAYER, |run| run.rate)),
+            format!("{:.3}", ratio(NO_SESSION, |run| run.ticks_per_request)),
         ];
         print_row(variant.name, &cells);
     }
