@@ -150,8 +150,8 @@ fn xor(a: &[u8; MAC_LEN], b: &[u8; MAC_LEN]) -> [u8; MAC_LEN] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::dated::DatedKey;
     use crate::keys::key::Key;
-    use crate::keys::ring::DatedKey;
     use crate::random::on_test::without_randomness;
     use serde_json::Value;
     use time::macros::datetime;

@@ -1,5 +1,6 @@
 //! The keys that seal and open.
 
+pub(crate) mod dated;
 pub(crate) mod error;
 pub(crate) mod id;
 pub(crate) mod key;

@@ -162,10 +162,11 @@ pub use error::{ConfigError, DecodeError, EncodeError};
 pub use headers::set_cookie::Persistence;
 #[cfg(feature = "key-file")]
 pub use key_file::KeyFile;
+pub use keys::dated::DatedKey;
 pub use keys::error::KeyError;
 pub use keys::id::{KeyId, ParseKeyIdError};
 pub use keys::key::Key;
-pub use keys::ring::{DatedKey, KeyRing, KeyState};
+pub use keys::ring::{KeyRing, KeyState};
 pub use rules::reason::Reason;
 pub use session::Session;
 pub use session::meta::Origin;

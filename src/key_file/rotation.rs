@@ -4,9 +4,10 @@
 use super::date::{self, later};
 use super::error::KeyFileError;
 use super::schedule::KeySchedule;
+use crate::keys::dated::DatedKey;
 use crate::keys::id::KeyId;
 use crate::keys::key::Key;
-use crate::keys::ring::{DatedKey, KeyState};
+use crate::keys::ring::KeyState;
 use crate::rules::timeouts;
 use time::{Duration, OffsetDateTime};
 

@@ -16,9 +16,10 @@
 
 use super::date;
 use super::error::KeyFileError;
+use crate::keys::dated::{self, DatedKey};
 use crate::keys::id::KeyId;
 use crate::keys::key::Key;
-use crate::keys::ring::{self, DatedKey, KeyRing, KeyState};
+use crate::keys::ring::{KeyRing, KeyState};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -186,7 +187,7 @@ impl KeySchedule {
                 return Err(KeyFileError::new(problem));
             }
         }
-        ring::check_dates(&self.keys).map_err(|fault| KeyFileError::new(fault.problem))?;
+        dated::check_dates(&self.keys).map_err(|fault| KeyFileError::new(fault.problem))?;
         Ok(self)
     }
 }
@@ -278,7 +279,7 @@ impl Parser<'_> {
         }
         found.sort_by_key(|(dated, _)| dated.seal_from());
         let (keys, lines): (Vec<DatedKey>, Vec<usize>) = found.into_iter().unzip();
-        match ring::check_dates(&keys) {
+        match dated::check_dates(&keys) {
             Ok(()) => Ok(keys),
             Err(fault) => {
                 let place = keys.iter().position(|dated| Some(dated.id()) == fault.key);

@@ -5,9 +5,9 @@ use super::date::later;
 use super::error::KeyFileError;
 use super::rotation::{CLOCK_SKEW, Rotated, Rotation, not_negative};
 use super::schedule::KeySchedule;
+use crate::keys::dated::DatedKey;
 use crate::keys::id::KeyId;
 use crate::keys::key::Key;
-use crate::keys::ring::DatedKey;
 use time::{Duration, OffsetDateTime};
 
 /// What [`KeySchedule::prune`] did.
