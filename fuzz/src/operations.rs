@@ -27,13 +27,17 @@
 //! | `u` `U` | all sessions of the user in the browser's cookie are ended on A, B |
 //! | `m` `M` | a feed tells A, B that all sessions ended which were created before now |
 //! | `g` `G` | the other server hears of all that ended on A, B |
+//! | `$` `%` | A, B starts anew: for the first four hours it takes cookies of another library, or no longer |
 //! | `c` `v` `w` | the browser keeps a copy of its cookie, sends the copy too (or no longer), swaps both |
 //! | `&` `#` | it sends its cookie sixteen or seventeen times, or once again |
+//! | `a` `b` `W` | it gets another cookie of that library, which holds 1, 2 or no session, and has up to two |
+//! | `P` `D` | it sends those percent-encoded, too (or no longer); they are gone |
 //! | `f` `j` `V` `e` | its cookie is forged, is junk, is of version 2, is gone |
 
 mod cookies;
 mod keys;
 mod list;
+mod old;
 mod request;
 mod respond;
 mod server;
@@ -41,6 +45,7 @@ mod server;
 use self::cookies::{Content, CookieSent, Kind, judge_all};
 use self::keys::Ring;
 use self::list::List;
+use self::old::OldCookie;
 use self::request::Request;
 use self::server::Server;
 use super::second::{to_bytes, to_text};
@@ -81,6 +86,10 @@ struct World {
     sends_copy: bool,
     /// How often the cookie is sent.
     times: usize,
+    /// What it has from another library, and how many of those there have been.
+    old: Vec<OldCookie>,
+    old_made: u8,
+    sends_old_again: bool,
     open: Vec<Request>,
     ids: BTreeSet<[u8; 16]>,
     outcome: &'static str,
@@ -97,6 +106,9 @@ pub fn operations(bytes: &[u8]) -> &'static str {
         copy: None,
         sends_copy: false,
         times: 1,
+        old: Vec::new(),
+        old_made: 0,
+        sends_old_again: false,
         open: Vec::new(),
         ids: BTreeSet::new(),
         outcome: "nothing",
@@ -158,6 +170,16 @@ impl World {
                 self.servers[server].start_next_release();
                 self.open.retain(|request| request.server != server);
             }
+            b'$' | b'%' => {
+                let server = usize::from(step == b'%');
+                self.servers[server].start_with_or_without_old();
+                self.open.retain(|request| request.server != server);
+            }
+            b'a' => self.get_old(Some(1)),
+            b'b' => self.get_old(Some(2)),
+            b'W' => self.get_old(None),
+            b'P' => self.sends_old_again = !self.sends_old_again,
+            b'D' => self.old.clear(),
             b'y' | b'Y' | b'u' | b'U' | b'm' | b'M' => self.end(server, step.to_ascii_lowercase()),
             b'g' | b'G' => self.tell_the_other(server),
             b'c' => self.copy = self.cookie.clone(),
@@ -232,6 +254,14 @@ impl World {
         }
     }
 
+    fn get_old(&mut self, digit: Option<u32>) {
+        self.old.push(OldCookie::new(digit, self.old_made));
+        self.old_made = self.old_made.wrapping_add(1);
+        if self.old.len() > 2 {
+            self.old.remove(0);
+        }
+    }
+
     fn spoil(&mut self, step: u8) {
         let Some(cookie) = &mut self.cookie else { return };
         match (step, &cookie.kind) {
@@ -265,13 +295,20 @@ impl World {
             headers
                 .append(COOKIE, HeaderValue::try_from(format!("{NAME}={}", cookie.value)).unwrap());
         }
+        for pair in self.old.iter().map(|old| old.pair(false)) {
+            headers.append(COOKIE, HeaderValue::try_from(pair).unwrap());
+        }
+        for pair in self.old.iter().filter(|_| self.sends_old_again).map(|old| old.pair(true)) {
+            headers.append(COOKIE, HeaderValue::try_from(pair).unwrap());
+        }
         let place = server;
         let server = &mut self.servers[place];
         if let Some(list) = &mut server.list {
             list.compare();
         }
         let session = server.sessions.load_at(&headers, time(now));
-        let judged = judge_all(server, &sent, now);
+        let old = old::looked_at(server, &self.old, now);
+        let judged = judge_all(server, &sent, &old, now);
         let (origin, before) = match judged.session {
             Ok(None) => (Origin::New, None),
             Ok(Some(content)) => (Origin::Restored, Some(content)),
@@ -302,11 +339,13 @@ impl World {
             session,
             loaded_at: now,
             origin,
-            cookies: sent.len(),
+            cookies: sent.len() + usize::from(!old.is_empty()),
+            has_old: !old.is_empty(),
             brought: judged.brought,
             known: server.list.as_ref().map(List::known).unwrap_or_default(),
             now_is: before.clone().unwrap_or(fresh),
             before,
+            is_migrated: judged.is_migrated,
             destroyed: false,
             renewed: false,
             reset: false,

@@ -5,6 +5,7 @@ use super::super::second::{Second, Stamps, unpad, varint};
 use super::super::{APP, NAME};
 use super::keys::{Opens, key_bytes};
 use super::list::user_of;
+use super::old::OldCookie;
 use super::server::Server;
 use super::{ABSOLUTE, IDLE, LONGEST, stamp_millis};
 use sealed_session::Reason;
@@ -70,7 +71,7 @@ impl Content {
     }
 }
 
-/// Rows 2 to 13 of "Opening": the row and the reason that refuse it.
+/// "Opening": the row and the reason that refuse it.
 fn judge(server: &Server, cookie: &CookieSent, now: i64) -> Result<Content, (u8, Reason)> {
     let number = match &cookie.kind {
         Kind::Junk => return Err((2, Reason::Malformed)),
@@ -83,6 +84,16 @@ fn judge(server: &Server, cookie: &CookieSent, now: i64) -> Result<Content, (u8,
         Opens::Now => {}
     }
     let Kind::Good(_, content) = &cookie.kind else { return Err((6, Reason::Forged)) };
+    judge_content(server, content, now)?;
+    Ok(content.clone())
+}
+
+/// Rows 8 to 13.
+pub(super) fn judge_content(
+    server: &Server,
+    content: &Content,
+    now: i64,
+) -> Result<(), (u8, Reason)> {
     if content.created + content.renewed * 1000 > now + 60_000 {
         return Err((8, Reason::NotYetValid));
     }
@@ -109,7 +120,7 @@ fn judge(server: &Server, cookie: &CookieSent, now: i64) -> Result<Content, (u8,
     if cut.is_some_and(|cut| cut.number > content.cut) {
         return Err((13, Reason::Ended));
     }
-    Ok(content.clone())
+    Ok(())
 }
 
 /// Whether the cookie must not be overwritten.
@@ -130,16 +141,24 @@ pub(super) fn is_dead(reason: Reason) -> bool {
 /// What a request brought.
 pub(super) struct Judged {
     pub(super) session: Result<Option<Content>, Reason>,
-    /// The sessions of all authentic cookies that were opened: the accepted one first.
-    pub(super) brought: Vec<Content>,
+    /// The sessions of all authentic cookies that were opened, the accepted one first, and whether
+    /// somebody can read whose they are.
+    pub(super) brought: Vec<(Content, bool)>,
+    /// Whether the accepted one came from another library.
+    pub(super) is_migrated: bool,
 }
 
-/// "Cookies of a request".
-pub(super) fn judge_all(server: &Server, cookies: &[CookieSent], now: i64) -> Judged {
+/// "Cookies of a request", and what is said of old ones below the table of `save`.
+pub(super) fn judge_all(
+    server: &Server,
+    cookies: &[CookieSent],
+    old: &[OldCookie],
+    now: i64,
+) -> Judged {
     let mut opened = 0;
     let mut accepted: Option<Content> = None;
     let mut overruled = None;
-    let mut refused: Option<(bool, u8, Reason)> = None;
+    let mut refused: Option<(u8, Reason)> = None;
     let mut brought = Vec::new();
     for cookie in cookies {
         let judged = judge(server, cookie, now);
@@ -159,25 +178,47 @@ pub(super) fn judge_all(server: &Server, cookies: &[CookieSent], now: i64) -> Ju
                 Some(other) if other.renewed >= content.renewed => {}
                 _ => accepted = Some(content),
             },
-            Err((row, reason)) => {
-                let weight = (is_kept(reason), row);
-                if refused.is_none_or(|(kept, row, _)| weight > (kept, row)) {
-                    refused = Some((weight.0, weight.1, reason));
-                }
-            }
+            Err(refusal) => refused = Some(to_act_on(refused, refusal)),
         }
+    }
+    // An old one does not count beside one of ours that is authentic or kept.
+    let leaves_room = |(row, reason)| row <= 6 && !is_kept(reason);
+    let old_counts = overruled.is_none() && accepted.is_none() && refused.is_none_or(leaves_room);
+    let mut is_migrated = false;
+    match old {
+        [cookie] if old_counts => match cookie.judge(server, now) {
+            Ok(content) => (is_migrated, accepted) = (content.is_some(), content),
+            Err(refusal) => refused = Some(to_act_on(refused, refusal)),
+        },
+        [_, _, ..] if old_counts => {
+            refused = Some(to_act_on(refused, (13, Reason::Ambiguous)));
+        }
+        _ => {}
     }
     let session = match (overruled, accepted, refused) {
         (Some(reason), _, _) => Err(reason),
         (None, Some(content), _) => {
             brought.retain(|other| *other != content);
-            brought.insert(0, content.clone());
+            if !is_migrated {
+                brought.insert(0, content.clone());
+            }
             Ok(Some(content))
         }
-        (None, None, Some((_, _, reason))) => Err(reason),
+        (None, None, Some((_, reason))) => Err(reason),
         (None, None, None) => Ok(None),
     };
-    Judged { session, brought }
+    let ours = brought.into_iter().map(|content| {
+        let is_read = server.release().reads(content.schema);
+        (content, is_read)
+    });
+    let theirs = old.iter().map(|cookie| (cookie.content(server, now), cookie.digit.is_some()));
+    Judged { session, brought: ours.chain(theirs).collect(), is_migrated }
+}
+
+/// Of two refusals the one that is told.
+fn to_act_on(one: Option<(u8, Reason)>, other: (u8, Reason)) -> (u8, Reason) {
+    let weight = |(row, reason): (u8, Reason)| (is_kept(reason), row);
+    one.filter(|one| weight(*one) >= weight(other)).unwrap_or(other)
 }
 
 /// What is in a cookie, by the second implementation.

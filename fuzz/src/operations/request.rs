@@ -14,13 +14,16 @@ pub(super) struct Request {
     pub(super) session: Session<u32>,
     pub(super) loaded_at: i64,
     pub(super) origin: Origin,
-    /// How many cookies of our name it had.
+    /// How many cookies it had of our name, and one more if it had an old one.
     pub(super) cookies: usize,
-    /// The sessions of its authentic cookies.
-    pub(super) brought: Vec<Content>,
+    pub(super) has_old: bool,
+    /// The sessions of its authentic cookies, and whether somebody can read whose they are.
+    pub(super) brought: Vec<(Content, bool)>,
     /// What it knew of the list, and has done there since.
     pub(super) known: Known,
     pub(super) before: Option<Content>,
+    /// Whether that was in the cookie of another library.
+    pub(super) is_migrated: bool,
     pub(super) now_is: Content,
     pub(super) destroyed: bool,
     pub(super) renewed: bool,
@@ -97,12 +100,9 @@ impl Request {
 
     /// `destroy` and `reset` end every session that the request brought, at once.
     fn end_what_was_brought(&mut self, server: &mut Server) {
-        let release = server.release();
         let Some(list) = &mut server.list else { return };
-        for content in &self.brought {
-            // Of data that this release does not read nobody knows whose it is.
-            let is_read = release.reads(content.schema);
-            let user = user_of(content.digit).filter(|_| is_read);
+        for (content, is_read) in &self.brought {
+            let user = user_of(content.digit).filter(|_| *is_read);
             if user.is_some() || !is_read {
                 list.record(content, user, &mut self.known, self.loaded_at);
             }
@@ -191,8 +191,9 @@ impl Request {
             return Some(if shared { Saved::Deferred } else { Saved::Removed });
         }
         // 5
-        let is_due =
-            |content: &Content| content.renewal_due(now) || content.schema != self.schema(server);
+        let is_due = |content: &Content| {
+            content.renewal_due(now) || content.schema != self.schema(server) || self.is_migrated
+        };
         if self.before.as_ref().is_some_and(is_due) {
             let late = now - self.loaded_at >= 6000;
             return Some(match cut {

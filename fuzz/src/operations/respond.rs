@@ -1,6 +1,7 @@
 //! The response of a request: what the library says in it, and what the browser has then.
 
 use super::super::NAME;
+use super::super::migrated::OLD_NAME;
 use super::cookies::{Content, CookieSent, Kind, opened};
 use super::request::{Cut, Request};
 use super::server::Server;
@@ -63,7 +64,7 @@ impl World {
         let shared = cache_control == Some("public");
         let expected = request.expected(server, now, shared, seals.is_some(), cut.as_ref());
         let sealed = cut.as_ref().map(|cut| request.sealed(server, cut, now));
-        let (kept_id, token) = (request.kept_id(), request.token);
+        let (kept_id, token, has_old) = (request.kept_id(), request.token, request.has_old);
 
         let mut headers = HeaderMap::new();
         if let Some(said) = cache_control {
@@ -104,9 +105,15 @@ impl World {
         assert_eq!(headers[VARY], "Cookie");
 
         // What the browser is told.
-        let lines: Vec<&str> =
+        let mut lines: Vec<&str> =
             headers.get_all(SET_COOKIE).iter().map(|line| line.to_str().unwrap()).collect();
-        assert_eq!(lines.len(), usize::from(sets));
+        let removes_old = sets && has_old;
+        assert_eq!(lines.len(), usize::from(sets) + usize::from(removes_old));
+        if removes_old {
+            let line = lines.pop().expect("one is left");
+            assert!(line.starts_with(&format!("{OLD_NAME}=; ")) && line.contains("; Max-Age=0"));
+            self.old.clear();
+        }
         match saved {
             Saved::Written => {
                 let (pair, attributes) = lines[0].split_once("; ").unwrap();

@@ -4,6 +4,7 @@ use super::super::APP;
 use super::cookies::stored;
 use super::keys::Ring;
 use super::list::{List, name_of};
+use super::old;
 use super::{LONGEST, time};
 use sealed_session::{Sessions, SessionsBuilder};
 use time::Duration;
@@ -61,14 +62,24 @@ pub(super) struct Server {
     pub(super) cut: i64,
     /// Which of the releases it is.
     release: usize,
+    /// Whether it takes the cookies of another library.
+    pub(super) accepts_old: bool,
     pub(super) list: Option<List>,
 }
 
 impl Server {
     pub(super) fn new() -> Server {
         let ring = Ring::Undated(vec![0]);
-        let sessions = sessions(&ring, &RELEASES[0], None);
-        Server { sessions, ring, ahead: 0, cut: i64::MIN, release: 0, list: None }
+        let sessions = sessions(&ring, &RELEASES[0], None, false);
+        Server {
+            sessions,
+            ring,
+            ahead: 0,
+            cut: i64::MIN,
+            release: 0,
+            accepts_old: false,
+            list: None,
+        }
     }
 
     pub(super) fn release(&self) -> &'static Release {
@@ -97,8 +108,15 @@ impl Server {
         self.start();
     }
 
+    /// Starts it anew: it takes the cookies of another library, or no longer.
+    pub(super) fn start_with_or_without_old(&mut self) {
+        self.accepts_old = !self.accepts_old;
+        self.start();
+    }
+
     fn start(&mut self) {
-        self.sessions = sessions(&self.ring, self.release(), self.list.as_ref());
+        let list = self.list.as_ref();
+        self.sessions = sessions(&self.ring, self.release(), list, self.accepts_old);
         if self.cut > i64::MIN {
             self.sessions.reject_created_before(time(self.cut));
         }
@@ -110,11 +128,17 @@ impl Server {
     }
 }
 
-fn sessions(ring: &Ring, release: &'static Release, list: Option<&List>) -> Sessions<u32> {
+fn sessions(
+    ring: &Ring,
+    release: &'static Release,
+    list: Option<&List>,
+    accepts_old: bool,
+) -> Sessions<u32> {
     let builder = Sessions::builder(APP, ring.build());
     let (idle, absolute) = LONGEST;
     let builder = builder.longest_timeouts(Duration::seconds(idle), Duration::seconds(absolute));
     let builder = release.set(builder);
+    let builder = if accepts_old { old::accept(builder, release.schema) } else { builder };
     let builder = match list {
         None => builder,
         Some(list) => builder
