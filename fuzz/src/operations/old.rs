@@ -13,7 +13,7 @@ use sealed_session::{Reason, SessionsBuilder};
 /// Old cookies are accepted from `NOW` on, for four hours.
 const UNTIL: i64 = 4 * 3_600_000;
 
-/// An old cookie, and the session that it is. All are of this library's making.
+/// An old cookie, and the session that it is. (What is none of that library's: the target `migrated`.)
 #[derive(Clone)]
 pub(super) struct OldCookie {
     pub(super) value: String,
@@ -64,7 +64,7 @@ pub(super) fn accept(builder: SessionsBuilder<u32>, schema: u32) -> SessionsBuil
     })
 }
 
-/// The old cookies that a server looks at now: each session once.
+/// The old cookies that a server looks at now.
 pub(super) fn looked_at(server: &Server, old: &[OldCookie], now: i64) -> Vec<OldCookie> {
     let is_looked_at = server.accepts_old && now < UNTIL;
     old.iter().filter(|_| is_looked_at).cloned().collect()
