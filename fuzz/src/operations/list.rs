@@ -301,7 +301,8 @@ impl List {
     }
 
     /// Compares the library's list with this one, and returns its entries. What is ended all the same
-    /// may have left it.
+    /// may have left it. (A copy from before the session got another user under the same id is accepted
+    /// again then.)
     pub(super) fn compare(&mut self) -> Vec<Vec<u8>> {
         self.ended.mark_all_unsent();
         let unsent = self.ended.unsent(usize::MAX);
