@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use sealed_session::{ConfigError, Origin, Reason, Saved, Session, Sessions, SessionsBuilder};
 use std::ops::Range;
 use support::fixtures::*;
-use support::second::{Stamps, to_bytes, to_text};
+use support::second::{Second, Stamps, plaintext, to_bytes, to_text};
 use time::{Duration, OffsetDateTime};
 
 const OLD: &str = "user";
@@ -278,6 +278,24 @@ fn what_the_operator_ended_is_not_migrated() {
     sessions.reject_created_before(SINCE + Duration::MILLISECOND);
     let session = sessions.load_at(&request, NOW);
     assert_eq!(session.origin(), Origin::Rejected(Reason::Revoked));
+}
+
+/// Found by the fuzz target `operations`: the key of ours may be on its way.
+#[test]
+fn a_revoked_old_cookie_does_not_have_ours_of_an_unknown_key_removed() {
+    let sessions = migrating();
+    sessions.reject_created_before(SINCE + SECOND);
+    let save = |cookies: &[String]| {
+        let mut response = HeaderMap::new();
+        let session = sessions.load_at(&request(cookies), NOW + SECOND);
+        assert_eq!(session.origin(), Origin::Rejected(Reason::Revoked));
+        sessions.save_at(session, &mut response, NOW + SECOND).unwrap()
+    };
+    let old = old_pair(&old_value("ann"));
+    let elsewhere = Second { key: [9; 32], ..second() };
+    let ours = elsewhere.seal(&plaintext(created(NOW), &[0, 0]));
+    assert_eq!(save(&[old.clone(), pair(&ours)]), Saved::Unchanged);
+    assert_eq!(save(&[old]), Saved::Removed);
 }
 
 #[test]

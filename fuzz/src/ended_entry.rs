@@ -6,13 +6,13 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use time::{Duration, OffsetDateTime};
 
-const NAMESPACE: &str = "shop";
+pub(super) const NAMESPACE: &str = "shop";
 const KEEP: Duration = Duration::hours(8);
 const DAY: u64 = 86_400_000;
-const NO_SUBJECT: [u8; 16] = [0; 16];
+pub(super) const NO_SUBJECT: [u8; 16] = [0; 16];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fact {
+pub(super) enum Fact {
     Id { id: [u8; 16], subject: [u8; 16], cut: u32 },
     Cut { subject: [u8; 16], number: u32, time: u64 },
     Everyone { before: u64 },
@@ -35,14 +35,14 @@ fn created(id: &[u8; 16]) -> u64 {
     number(&id[..6])
 }
 
-fn check(said: &[u8]) -> [u8; 4] {
+pub(super) fn check(said: &[u8]) -> [u8; 4] {
     let hash = Sha256::new().chain_update("sealed-session v1 entry");
     let hash = hash.chain_update([0, NAMESPACE.len() as u8]).chain_update(NAMESPACE);
     hash.chain_update(said).finalize()[..4].try_into().unwrap()
 }
 
 /// What an entry says.
-fn read(bytes: &[u8]) -> Result<Fact, ApplyError> {
+pub(super) fn read(bytes: &[u8]) -> Result<Fact, ApplyError> {
     if let Some(version @ 2..=15) = bytes.first() {
         return Err(ApplyError::UnknownVersion(*version));
     }

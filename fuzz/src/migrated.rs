@@ -13,12 +13,12 @@ use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 use time::{Duration, OffsetDateTime};
 
-const OLD_NAME: &str = "user";
+pub(super) const OLD_NAME: &str = "user";
 const LIFE: Duration = Duration::hours(8);
 const SINCE: OffsetDateTime = NOW;
 
 /// The bytes 64 to 127.
-fn old_key() -> [u8; 64] {
+pub(super) fn old_key() -> [u8; 64] {
     std::array::from_fn(|place| place as u8 + 64)
 }
 
@@ -39,7 +39,7 @@ fn jar() -> Aes256Gcm {
 }
 
 /// What the jar would send for this text.
-fn sealed(text: &[u8], nonce: [u8; 12]) -> Vec<u8> {
+pub(super) fn sealed(text: &[u8], nonce: [u8; 12]) -> Vec<u8> {
     let payload = Payload { msg: text, aad: OLD_NAME.as_bytes() };
     [&nonce[..], &jar().encrypt(&nonce.into(), payload).unwrap()].concat()
 }
@@ -168,7 +168,7 @@ fn all_percent(value: &[u8]) -> String {
 }
 
 /// "Ids of cookies from before" in `docs/format.md`.
-fn id_of(bytes: &[u8]) -> [u8; 16] {
+pub(super) fn id_of(bytes: &[u8]) -> [u8; 16] {
     let hash = Sha256::digest(bytes);
     let hash = hash.iter().take(16).fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte)) >> 54;
     let millis = SINCE.unix_timestamp() as u128 * 1000;

@@ -121,13 +121,13 @@ impl IdValue {
 }
 
 /// A subject's cut: its number, when it was made, the list's sequence number at which it was
-/// learned, whether it was made here, and whether a feed has it.
+/// learned, whether `end_others` here made it, and whether a feed has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CutValue {
     pub(crate) number: u32,
     pub(crate) time: Timestamp,
     pub(crate) learned: u64,
-    pub(crate) here: bool,
+    pub(crate) by_end_others: bool,
     pub(crate) unsent: bool,
 }
 
@@ -146,7 +146,7 @@ impl From<CutValue> for PackedCut {
     fn from(cut: CutValue) -> PackedCut {
         let bits = u128::from(cut.time.millis().min(MAX_CUT_TIME))
             | u128::from(cut.learned.min(MAX_LEARNED)) << TIME_BITS
-            | u128::from(cut.here) << (TIME_BITS + LEARNED_BITS)
+            | u128::from(cut.by_end_others) << (TIME_BITS + LEARNED_BITS)
             | u128::from(cut.unsent) << (TIME_BITS + LEARNED_BITS + 1)
             | u128::from(cut.number) << (TIME_BITS + LEARNED_BITS + 2);
         let mut packed = [0; 14];
@@ -165,7 +165,7 @@ impl From<PackedCut> for CutValue {
         CutValue {
             time: Timestamp::from_millis(bits as u64 & MAX_CUT_TIME),
             learned: after_time as u64 & MAX_LEARNED,
-            here: marks & 1 == 1,
+            by_end_others: marks & 1 == 1,
             unsent: marks & 2 == 2,
             number: (marks >> 2) as u32,
         }
@@ -207,14 +207,14 @@ mod tests {
 
     #[test]
     fn a_packed_cut_comes_back() {
-        for (number, time, learned, here, unsent) in [
+        for (number, time, learned, by_end_others, unsent) in [
             (0, 0, 0, false, false),
             (u32::MAX, MAX_CUT_TIME, MAX_LEARNED, true, true),
             (1_795_000_000, 1_795_000_000_123, 77, true, false),
             (2, 1, 3, false, true),
         ] {
             let time = Timestamp::from_millis(time);
-            let cut = CutValue { number, time, learned, here, unsent };
+            let cut = CutValue { number, time, learned, by_end_others, unsent };
             assert_eq!(CutValue::from(PackedCut::from(cut)), cut);
         }
     }
@@ -222,10 +222,11 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_the_last_that_does() {
         let time = Timestamp::from_millis(u64::MAX);
-        let cut = CutValue { number: 7, time, learned: u64::MAX, here: true, unsent: false };
+        let cut =
+            CutValue { number: 7, time, learned: u64::MAX, by_end_others: true, unsent: false };
         let cut = CutValue::from(PackedCut::from(cut));
         assert_eq!((cut.time.millis(), cut.learned), (MAX_CUT_TIME, MAX_LEARNED));
-        assert_eq!((cut.number, cut.here, cut.unsent), (7, true, false));
+        assert_eq!((cut.number, cut.by_end_others, cut.unsent), (7, true, false));
     }
 
     #[test]

@@ -193,20 +193,19 @@ impl Locked<'_> {
         let place = Place::of_subject(subject);
         let mut shard = self.list.shard_mut(usize::from(place.shard));
         let known = shard.cuts.get(&place.key).copied().map(CutValue::from);
-        let mut cut = CutValue { number, time, learned: 0, here: false, unsent: false };
+        let mut cut = CutValue { number, time, learned: 0, by_end_others: false, unsent: false };
         let raises = known.is_none_or(|known| number > known.number);
         if let Some(known) = known {
             cut.unsent = known.unsent;
             if !raises {
                 cut.number = known.number;
                 cut.learned = known.learned;
-                cut.here = known.here;
+                cut.by_end_others = known.by_end_others;
                 cut.time = if number == known.number { time.max(known.time) } else { known.time };
             }
         }
         if raises {
             cut.learned = (self.list.sequence() + 1).min(MAX_LEARNED);
-            cut.here = source == Source::Here;
         }
         let is_new = known.is_none_or(|known| (known.number, known.time) != (cut.number, cut.time));
         match source {
@@ -231,6 +230,15 @@ impl Locked<'_> {
         drop(shard);
         self.make_room();
         if is_new { Applied::New } else { Applied::Known }
+    }
+
+    /// Notes that `end_others` on this server has made the subject's cut.
+    pub(crate) fn mark_by_end_others(&mut self, subject: Subject) {
+        let place = Place::of_subject(subject);
+        let mut shard = self.list.shard_mut(usize::from(place.shard));
+        if let Some(packed) = shard.cuts.get_mut(&place.key) {
+            *packed = PackedCut::from(CutValue { by_end_others: true, ..CutValue::from(*packed) });
+        }
     }
 
     fn put_everyone(&mut self, before: Timestamp, source: Source) -> Applied {

@@ -138,8 +138,8 @@ impl EndedSessions {
     }
 
     /// Returns the cut that `end_others` seals this session with, which carries `own` now: greater
-    /// than what is known. `None` if the subject was cut since `seen` by another, or here within
-    /// the last second, or if the numbers ran out.
+    /// than what is known. `None` if the subject was cut since `seen` by another, or by `end_others`
+    /// here within the last second, or if the numbers ran out.
     pub(crate) fn number_for_others(
         &self,
         subject: Subject,
@@ -149,7 +149,8 @@ impl EndedSessions {
     ) -> Option<u32> {
         let known = self.list.cut(Place::of_subject(subject));
         if let Some(cut) = known.filter(|cut| !seen.made(subject, cut.number)) {
-            let lately = cut.here && now.millis().abs_diff(cut.time.millis()) < BETWEEN_CUTS;
+            let lately =
+                cut.by_end_others && now.millis().abs_diff(cut.time.millis()) < BETWEEN_CUTS;
             if cut.learned > seen.sequence || lately {
                 return None;
             }
@@ -174,6 +175,7 @@ impl EndedSessions {
                 return false;
             }
             list.put(Entry::Cut { subject, number, time: now }, Source::Here);
+            list.mark_by_end_others(subject);
             seen.made.push((subject, number));
             true
         })

@@ -34,7 +34,7 @@ impl Origin {
     }
 }
 
-/// How many cookies of our name came with a request.
+/// How many cookies of our name came with a request, and one more if another library's did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cookies {
     None,
@@ -43,15 +43,6 @@ pub(crate) enum Cookies {
 }
 
 impl Cookies {
-    /// Returns the count if one of another library is there, too.
-    #[cfg(feature = "private-jar")]
-    pub(crate) fn at_least_one(self) -> Cookies {
-        match self {
-            Cookies::None => Cookies::One,
-            more => more,
-        }
-    }
-
     /// Returns the count after one more.
     pub(crate) fn and_one_more(self) -> Cookies {
         match self {
@@ -70,7 +61,7 @@ pub(crate) struct Meta {
     /// What the deadlines that a handler asks for are computed with.
     policy: Policy,
     pub(crate) origin: Origin,
-    /// How many cookies of our name the request had.
+    /// How many cookies the request had that count as ours.
     pub(crate) cookies: Cookies,
     /// The same cookies, for form tokens.
     pub(crate) arrived: Arrived,

@@ -111,7 +111,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         #[cfg(feature = "private-jar")]
         let has_old_cookie = !old.cookies.is_empty();
         #[cfg(feature = "private-jar")]
-        let cookies = if has_old_cookie { cookies.at_least_one() } else { cookies };
+        let cookies = if has_old_cookie { cookies.and_one_more() } else { cookies };
         #[cfg(feature = "private-jar")]
         if let Some(ending) = &mut ending {
             ending.add_old(old.cookies);

@@ -77,6 +77,15 @@ fn a_second_one_within_a_second_is_kept() {
     assert_eq!(server.end_others(&mut browser, after(SECOND)), Saved::Written);
 }
 
+/// Found by the fuzz target `operations`: only another `end_others` has to wait for a second.
+#[test]
+fn one_just_after_an_end_of_all_is_written() {
+    let server = Server::new();
+    server.ended.end_all_of_at("ann", NOW).unwrap();
+    let mut browser = server.sign_in("ann", NOW);
+    assert_eq!(server.end_others(&mut browser, NOW), Saved::Written);
+}
+
 #[test]
 fn a_visitor_who_loses_the_response_signs_in_again() {
     let server = Server::new();

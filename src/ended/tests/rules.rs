@@ -113,6 +113,14 @@ fn two_end_others_within_a_second_here_record_one() {
 }
 
 #[test]
+fn end_others_just_after_an_end_of_all_is_recorded() {
+    let list = list();
+    list.end_all_of_at("17", time(NOON)).unwrap();
+    let held = sign_in(&list, "17", NOON, 1);
+    assert!(end_others(&list, held, &mut list.seen(), NOON + 10).is_some());
+}
+
+#[test]
 fn two_end_others_at_once_record_one() {
     let list = list();
     let held = sign_in(&list, "17", NOON, 1);
