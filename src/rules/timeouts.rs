@@ -245,10 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_timeout_under_a_minute_still_allows_renewal() {
-        let short = Policy { timeouts: Timeouts { idle: 30, absolute: 28_800 }, ..POLICY };
-        assert!(!clocks(0, None).renewal_due(&short, at(14)));
-        assert!(clocks(0, None).renewal_due(&short, at(15)));
+    fn an_idle_timeout_of_a_minute_or_less_still_allows_renewal() {
+        for (idle, due) in [(30, 15), (60, 30)] {
+            let short = Policy { timeouts: Timeouts { idle, absolute: 28_800 }, ..POLICY };
+            assert!(!clocks(0, None).renewal_due(&short, at(due - 1)), "{idle}");
+            assert!(clocks(0, None).renewal_due(&short, at(due)), "{idle}");
+        }
     }
 
     #[test]
