@@ -500,7 +500,8 @@ fn a_file_that_is_there_is_not_made_anew() {
     let schedule = KeySchedule::new(key(1), NOW).unwrap();
     KeyFile::options().create(&path, &schedule).unwrap();
     let error = KeyFile::options().create(&path, &schedule).unwrap_err().to_string();
-    assert!(error.contains("already exists"), "{error}");
+    let told = "already exists; overwriting it would lose its keys: `keys rotate` adds a key to it";
+    assert!(error.ends_with(told), "{error}");
 }
 
 #[test]
