@@ -399,7 +399,7 @@ fn an_example_is_taken_apart_as_postcard_writes_it_and_not_as_people_read_it() {
     assert_eq!(test.describe().unwrap(), "4 times u8\n");
 }
 
-/// Accepts only what says before each part how many are left: `MAP` entries or elements.
+/// Accepts only what has parts and says before each how many are left: entries if `MAP`, or elements.
 struct Announced<const MAP: bool>;
 
 impl<'de, const MAP: bool> Deserialize<'de> for Announced<MAP> {
@@ -414,7 +414,7 @@ impl<'de, const MAP: bool> Deserialize<'de> for Announced<MAP> {
 impl<const MAP: bool> Announced<MAP> {
     fn checked<E: Error>(left: &[Option<usize>]) -> Result<Self, E> {
         let expected = (0..left.len()).rev().map(Some);
-        match left.iter().copied().eq(expected) {
+        match left.len() > 1 && left.iter().copied().eq(expected) {
             true => Ok(Announced),
             false => Err(E::custom(format!("{left:?} were left"))),
         }
