@@ -242,6 +242,7 @@ mod tests {
             assert!(accepted(&ring(), &made(&ring(), cookies), &bounds));
             assert!(!accepted(&ring(), &made(&ring(), other_id()), &bounds));
         }
+        assert!(accepted(&ring(), &made(&ring(), id()), &[id(), id()]), "the same twice");
     }
 
     #[test]

@@ -197,3 +197,35 @@ impl Server {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::key::Key;
+    use crate::keys::ring::DatedKey;
+    use crate::session::Session;
+    use crate::sessions::Sessions;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
+
+    #[test]
+    fn the_state_told_is_that_of_the_key_that_sealed_the_value() {
+        let [old, new, other] = [Key::generate(), Key::generate(), Key::generate()];
+        let ring = KeyRing::schedule([
+            DatedKey::new(old.clone(), NOW - Duration::DAY).with_open_until(NOW + Duration::DAY),
+            DatedKey::new(new.clone(), NOW - Duration::HOUR),
+        ]);
+        let server =
+            Server { app: "shop".to_owned(), keys: Some(ring.unwrap()), ..Server::default() };
+        for (key, state) in
+            [(old, Some(KeyState::Draining)), (new, Some(KeyState::Active)), (other, None)]
+        {
+            let sessions = Sessions::<u32>::builder("shop", KeyRing::new(key.clone())).build();
+            let value = sessions.unwrap().encode(&Session::new(7)).unwrap();
+            let inspection = inspect(&value, &server, NOW).unwrap();
+            assert_eq!(inspection.key_id, Some(key.id()));
+            assert_eq!(inspection.key_state, state);
+        }
+    }
+}

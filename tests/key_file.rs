@@ -382,6 +382,18 @@ fn what_an_interrupted_change_left_behind_is_removed_by_the_next() {
 }
 
 #[test]
+fn what_was_left_behind_and_cannot_be_removed_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    KeyFile::options().create(&path, &one_key()).unwrap();
+    let leftover = folder.path().join(".keys.toml.new");
+    fs::create_dir(&leftover).unwrap();
+    let change = |schedule: &mut KeySchedule| schedule.prune(Duration::DAY, NOW);
+    let error = KeyFile::options().change(&path, change).unwrap_err().to_string();
+    assert!(error.contains(&format!("{} cannot be removed: ", leftover.display())), "{error}");
+}
+
+#[test]
 fn a_lock_is_not_waited_for_without_an_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.toml");
@@ -476,6 +488,26 @@ mod permissions {
             assert_eq!(mode(&new), wanted);
         }
     }
+
+    /// A server that runs as another user must still be able to read the file. Only root can give a
+    /// file away, so there is nothing to keep for others.
+    #[test]
+    fn a_change_by_root_keeps_the_owner() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.toml");
+        KeyFile::options().create(&path, &one_key()).unwrap();
+        let (user, group) = (1234, 5678);
+        if chown(&path, Some(user), Some(group)).is_err() {
+            println!("skipped: this user cannot give a file away");
+            return;
+        }
+        KeyFile::options()
+            .change(&path, |schedule| schedule.rotate(key(2), &ROTATION, NOW))
+            .unwrap();
+        let after = fs::metadata(&path).unwrap();
+        assert_eq!((after.uid(), after.gid()), (user, group));
+    }
 }
 
 #[test]
@@ -500,7 +532,8 @@ fn a_file_that_is_there_is_not_made_anew() {
     let schedule = KeySchedule::new(key(1), NOW).unwrap();
     KeyFile::options().create(&path, &schedule).unwrap();
     let error = KeyFile::options().create(&path, &schedule).unwrap_err().to_string();
-    assert!(error.contains("already exists"), "{error}");
+    let told = "already exists; overwriting it would lose its keys: `keys rotate` adds a key to it";
+    assert!(error.ends_with(told), "{error}");
 }
 
 #[test]

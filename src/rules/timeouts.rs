@@ -194,6 +194,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_cut_of_own_timeouts_is_told() {
+        let cut = |idle, absolute| POLICY.what_is_cut(Timeouts { idle, absolute });
+        let begins = |told: Option<&str>, text| told.is_some_and(|told| told.starts_with(text));
+        assert_eq!(cut(86_400, 864_000), None, "the longest");
+        assert!(begins(cut(86_401, 864_000), "the idle timeout is longer than `longest_timeouts`"));
+        assert!(begins(cut(86_400, 864_001), "the absolute timeout is longer than `longest"));
+        assert_eq!(cut(900, 900), None, "both at once");
+        assert!(begins(cut(901, 900), "the idle timeout is longer than the absolute one"));
+    }
+
+    #[test]
+    fn the_default_is_30_minutes_idle_and_8_hours_in_all() {
+        let timeouts = Timeouts { idle: 1800, absolute: 28_800 };
+        assert_eq!(Policy::default(), Policy { timeouts, longest: timeouts, renew_after: None });
+    }
+
+    #[test]
     fn todays_policy_counts_for_cookies_already_out() {
         let shorter = Policy {
             timeouts: Timeouts { idle: 300, absolute: 28_800 },
@@ -245,10 +262,12 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_timeout_under_a_minute_still_allows_renewal() {
-        let short = Policy { timeouts: Timeouts { idle: 30, absolute: 28_800 }, ..POLICY };
-        assert!(!clocks(0, None).renewal_due(&short, at(14)));
-        assert!(clocks(0, None).renewal_due(&short, at(15)));
+    fn an_idle_timeout_of_a_minute_or_less_still_allows_renewal() {
+        for (idle, due) in [(30, 15), (60, 30)] {
+            let short = Policy { timeouts: Timeouts { idle, absolute: 28_800 }, ..POLICY };
+            assert!(!clocks(0, None).renewal_due(&short, at(due - 1)), "{idle}");
+            assert!(clocks(0, None).renewal_due(&short, at(due)), "{idle}");
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 use super::ShapeTest;
 use super::file::{Update, check};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::{NonZeroI64, NonZeroU8};
 use std::path::PathBuf;
 use time::{Date, Duration, OffsetDateTime};
@@ -370,6 +372,85 @@ fn a_list_that_must_have_several_elements_gets_them() {
         }
     }
     assert_eq!(shape::<Vec<AtLeastThree>>(), "list of list of u8");
+}
+
+/// An address is text for people and four bytes for postcard.
+#[derive(Serialize, Deserialize, Clone)]
+#[serde(try_from = "Ipv4Addr", into = "Ipv4Addr")]
+struct Loopback(Ipv4Addr);
+
+impl TryFrom<Ipv4Addr> for Loopback {
+    type Error = &'static str;
+
+    fn try_from(address: Ipv4Addr) -> Result<Loopback, &'static str> {
+        if address.is_loopback() { Ok(Loopback(address)) } else { Err("no loopback address") }
+    }
+}
+
+impl From<Loopback> for Ipv4Addr {
+    fn from(Loopback(address): Loopback) -> Ipv4Addr {
+        address
+    }
+}
+
+#[test]
+fn an_example_is_taken_apart_as_postcard_writes_it_and_not_as_people_read_it() {
+    let test = ShapeTest::new().with_example(&Loopback(Ipv4Addr::LOCALHOST));
+    assert_eq!(test.describe().unwrap(), "4 times u8\n");
+}
+
+/// Accepts only what has parts and says before each how many are left: entries if `MAP`, or elements.
+struct Announced<const MAP: bool>;
+
+impl<'de, const MAP: bool> Deserialize<'de> for Announced<MAP> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match MAP {
+            true => deserializer.deserialize_map(Announced::<MAP>),
+            false => deserializer.deserialize_seq(Announced::<MAP>),
+        }
+    }
+}
+
+impl<const MAP: bool> Announced<MAP> {
+    fn checked<E: Error>(left: &[Option<usize>]) -> Result<Self, E> {
+        let expected = (0..left.len()).rev().map(Some);
+        match left.len() > 1 && left.iter().copied().eq(expected) {
+            true => Ok(Announced),
+            false => Err(E::custom(format!("{left:?} were left"))),
+        }
+    }
+}
+
+impl<'de, const MAP: bool> Visitor<'de> for Announced<MAP> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("parts that are announced")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self, A::Error> {
+        let mut left = vec![list.size_hint()];
+        while list.next_element::<u8>()?.is_some() {
+            left.push(list.size_hint());
+        }
+        Announced::checked(&left)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let mut left = vec![map.size_hint()];
+        while map.next_entry::<u8, u8>()?.is_some() {
+            left.push(map.size_hint());
+        }
+        Announced::checked(&left)
+    }
+}
+
+#[test]
+fn a_type_is_told_how_many_parts_are_left_as_by_postcard() {
+    assert!(postcard::from_bytes::<Announced<false>>(&[2, 7, 7]).is_ok());
+    assert_eq!(shape::<Announced<false>>(), "list of u8");
+    assert!(postcard::from_bytes::<Announced<true>>(&[1, 7, 7]).is_ok());
+    assert_eq!(shape::<Announced<true>>(), "map\n  key: u8\n  value: u8");
 }
 
 #[test]
