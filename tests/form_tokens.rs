@@ -98,6 +98,22 @@ fn a_form_of_another_session_is_refused() {
     }
 }
 
+/// Under one key, and of one session: what differs is the application, or the cookie's name.
+#[test]
+fn a_form_of_another_application_or_cookie_is_refused() {
+    let ours = sessions::<Visit>();
+    let session = ours.load_at(&request_with(&good_value()), NOW);
+    let others = [
+        Sessions::<Visit>::builder("blog", ring()).build().unwrap(),
+        builder().cookie_name("__Host-other").build().unwrap(),
+    ];
+    for other in others {
+        let token = other.csrf_token_at(&session, NOW).unwrap();
+        assert!(other.verify_csrf_at(&session, &token, NOW));
+        assert!(!ours.verify_csrf_at(&session, &token, NOW));
+    }
+}
+
 /// Bad input 61, `csrf`: only a key that opens now counts, and a rotation breaks no open form.
 #[test]
 fn a_form_that_was_shown_before_a_rotation_is_accepted_until_its_key_is_retired() {
