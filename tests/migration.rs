@@ -280,7 +280,7 @@ fn what_the_operator_ended_is_not_migrated() {
     assert_eq!(session.origin(), Origin::Rejected(Reason::Revoked));
 }
 
-/// Found by the fuzz target `operations`: the key of ours may be on its way.
+/// Found by a seed of the fuzz target `operations`: the key of ours may be on its way.
 #[test]
 fn a_revoked_old_cookie_does_not_have_ours_of_an_unknown_key_removed() {
     let sessions = migrating();

@@ -77,7 +77,7 @@ fn a_second_one_within_a_second_is_kept() {
     assert_eq!(server.end_others(&mut browser, after(SECOND)), Saved::Written);
 }
 
-/// Found by the fuzz target `operations`: only another `end_others` has to wait for a second.
+/// Found by a seed of the fuzz target `operations`: only another `end_others` has to wait for a second.
 #[test]
 fn one_just_after_an_end_of_all_is_written() {
     let server = Server::new();
