@@ -202,7 +202,7 @@ impl Server {
 mod tests {
     use super::*;
     use crate::keys::key::Key;
-    use crate::keys::ring::DatedKey;
+    use crate::keys::dated::DatedKey;
     use crate::session::Session;
     use crate::sessions::Sessions;
     use time::macros::datetime;
