@@ -201,8 +201,8 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::key::Key;
     use crate::keys::dated::DatedKey;
+    use crate::keys::key::Key;
     use crate::session::Session;
     use crate::sessions::Sessions;
     use time::macros::datetime;
