@@ -20,7 +20,7 @@ UNDERSTOOD = {
     "licenses": {"include-dev", "allow", "exceptions", "private"},
     "bans": {"multiple-versions", "wildcards", "allow-wildcard-paths", "deny"},
     "sources": {"unknown-registry", "unknown-git", "allow-registry"},
-    "advisories": {"yanked"},
+    "advisories": {"yanked", "ignore"},
 }
 
 
