@@ -75,6 +75,15 @@ impl FolderLock {
     }
 }
 
+/// Not by closing alone: a process that another thread is just starting holds a copy of the open folder for
+/// a moment, and the lock with it.
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // What cannot be unlocked ends with the last copy.
+        let _ = self.folder.unlock();
+    }
+}
+
 #[cfg(unix)]
 fn lockable(folder: &Path) -> io::Result<File> {
     File::open(folder)
