@@ -83,3 +83,63 @@ impl LiveState {
         (mark & IS_SET != 0).then(|| KeyId::from_bytes((mark as u32).to_be_bytes()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::key::Key;
+    use time::{Duration, OffsetDateTime};
+
+    fn key(seed: u8) -> Key {
+        Key::from_bytes(std::array::from_fn(|i| seed.wrapping_add(i as u8))).unwrap()
+    }
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    /// An id that says that its session was created then (UUIDv7).
+    fn id(millis: u64) -> Uuid {
+        Uuid::from_u128(u128::from(millis) << 80 | 0x7000_8000 << 48)
+    }
+
+    #[test]
+    fn a_session_created_at_the_cut_counts_and_one_before_it_does_not() {
+        let live = LiveState::new(KeyRing::new(key(1)), None);
+        assert_eq!(live.end_of(id(0), at(0)), None);
+        live.reject_created_before(at(5000));
+        assert_eq!(live.end_of(id(4999), at(4999)), Some(Reason::Revoked));
+        assert_eq!(live.end_of(id(5000), at(5000)), None);
+        live.reject_created_before(at(4000));
+        assert_eq!(live.end_of(id(4999), at(4999)), Some(Reason::Revoked), "it moved back");
+    }
+
+    #[test]
+    fn an_ended_id_does_not_count_and_another_of_that_time_does() {
+        let ended = EndedSessions::new("shop", Duration::HOUR);
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::SECOND;
+        ended.end_at(id(900), now).unwrap();
+        let live = LiveState::new(KeyRing::new(key(1)), Some(ended));
+        assert_eq!(live.end_of(id(900), at(900)), Some(Reason::Ended));
+        assert_eq!(live.end_of(id(901), at(900)), None);
+    }
+
+    #[test]
+    fn another_ring_is_in_use_at_once() {
+        let live = LiveState::new(KeyRing::new(key(1)), None);
+        live.set_ring(KeyRing::new(key(2)));
+        assert_eq!(live.ring().sealing(at(0)).map(|(id, _)| id), Some(key(2).id()));
+    }
+
+    #[cfg(feature = "key-file")]
+    #[test]
+    fn an_unknown_key_is_told_once_even_if_its_id_is_zero() {
+        let live = LiveState::new(KeyRing::new(key(1)), None);
+        assert_eq!(live.take_unknown_key(), None);
+        for id in [[0; 4], [0xff; 4], [1, 2, 3, 4]].map(KeyId::from_bytes) {
+            live.note_unknown_key(id);
+            assert_eq!(live.take_unknown_key(), Some(id));
+            assert_eq!(live.take_unknown_key(), None);
+        }
+    }
+}

@@ -396,6 +396,28 @@ mod tests {
     }
 
     #[test]
+    fn a_key_may_end_at_the_very_moment_when_the_next_one_seals() {
+        let old = DatedKey::new(key(1), FIRST).with_open_until(SECOND);
+        let ring = KeyRing::schedule([old, DatedKey::new(key(2), SECOND)]).unwrap();
+        assert_eq!(states(&ring, SECOND), [Active, Retired]);
+        let before = SECOND - Duration::MILLISECOND;
+        assert_eq!(states(&ring, before), [Published, Active]);
+    }
+
+    #[test]
+    fn a_state_is_told_in_lower_case() {
+        let all = [Published, Active, Draining, Retired, Revoked].map(|state| state.to_string());
+        assert_eq!(all, ["published", "active", "draining", "retired", "revoked"]);
+    }
+
+    #[cfg(feature = "key-file")]
+    #[test]
+    fn one_more_retired_key_leaves_the_time_before_which_sessions_end() {
+        let ring = KeyRing::new(key(1)).rejecting_before(Some(FIRST)).with_retired(key(2)).unwrap();
+        assert_eq!(ring.reject_created_before_millis(), Timestamp::from_time(FIRST).millis());
+    }
+
+    #[test]
     fn two_dates_that_the_ring_cannot_tell_apart_are_refused() {
         let schedule = |first: OffsetDateTime, second: OffsetDateTime| {
             let old = DatedKey::new(key(1), first).with_open_until(FIRST + Duration::DAY);
