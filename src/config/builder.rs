@@ -368,7 +368,7 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
             revoked: self.revoked,
             ended,
             #[cfg(feature = "private-jar")]
-            old_jar,
+            old_jar: old_jar.map(Box::new),
             default_data,
             default_current_data,
         }))

@@ -31,7 +31,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
     /// Opens the old cookies in these headers. With none, or past the end of the migration, nothing is
     /// done.
     pub(crate) fn old_cookies(&self, headers: &[&[u8]], now: Timestamp) -> OldCookies<'_, T> {
-        let jar = self.old_jar.as_ref().filter(|jar| now < jar.until);
+        let jar = self.old_jar.as_deref().filter(|jar| now < jar.until);
         let mut old = OldCookies { jar, cookies: Vec::new() };
         let Some(jar) = jar else { return old };
         for (place, value) in jar.finder.values(headers.iter().copied()).enumerate() {

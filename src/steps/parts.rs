@@ -30,9 +30,9 @@ pub(crate) struct Parts<T> {
     pub(crate) revoked: Option<Revoked<T>>,
     /// The sessions that ended before their deadlines, and whose a session is.
     pub(crate) ended: Option<Ended<T>>,
-    /// What visitors may still bring from another library.
+    /// What visitors may still bring from another library. In a box for the reason of `Schema::seal_as`.
     #[cfg(feature = "private-jar")]
-    pub(crate) old_jar: Option<OldJar<T>>,
+    pub(crate) old_jar: Option<Box<OldJar<T>>>,
     /// What an unchanged new session would be written as.
     pub(crate) default_data: Vec<u8>,
     /// The same in today's schema, which is another one while there is a `seal_as`.
