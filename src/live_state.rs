@@ -125,6 +125,15 @@ mod tests {
     }
 
     #[test]
+    fn the_time_before_which_everyone_has_ended_is_no_part_of_it() {
+        let ended = EndedSessions::new("shop", Duration::HOUR);
+        ended.list.raise_everyone(at(1000));
+        let live = LiveState::new(KeyRing::new(key(1)), Some(ended));
+        assert_eq!(live.end_of(id(999), at(999)), Some(Reason::Ended));
+        assert_eq!(live.end_of(id(1000), at(1000)), None);
+    }
+
+    #[test]
     fn another_ring_is_in_use_at_once() {
         let live = LiveState::new(KeyRing::new(key(1)), None);
         live.set_ring(KeyRing::new(key(2)));
