@@ -28,7 +28,24 @@ use tokio::net::TcpListener;
 
 /// The body of the page.
 async fn text(client: &Client) -> String {
-    client.find(Locator::Css("body")).await.unwrap().text().await.unwrap()
+    text_of(client, "body").await
+}
+
+/// What an element says. The browser may be about to leave the page in which it is found, as after a
+/// click: then it is looked for in the next one, until the test runs out of patience.
+async fn text_of(client: &Client, what: &str) -> String {
+    loop {
+        let element = match client.find(Locator::Css(what)).await {
+            Ok(element) => element,
+            Err(error) if error.is_no_such_element() => continue,
+            Err(error) => panic!("{what}: {error}"),
+        };
+        match element.text().await {
+            Ok(text) => return text,
+            Err(error) if error.is_stale_element_reference() => {}
+            Err(error) => panic!("{what}: {error}"),
+        }
+    }
 }
 
 /// Status and body of what the page fetches from its own server.
@@ -59,7 +76,7 @@ fn the_page_signs_in_and_out_by_clicking() {
 }
 
 async fn sign_in_and_out(client: &Client, url: &str) {
-    let shown = async |what| client.find(Locator::Css(what)).await.unwrap().text().await.unwrap();
+    let shown = async |what| text_of(client, what).await;
 
     client.goto(url).await.unwrap();
     client.goto(url).await.unwrap();

@@ -2,19 +2,15 @@
 //! that stays at 1.
 
 use crate::browser::chromium::{empty_jar, jar, with_browser};
-use crate::serve;
 use crate::support::example::{self, Server};
+use crate::{serve, text_of};
 use axum::Router;
 use axum::routing::get;
-use fantoccini::{Client, Locator};
+use fantoccini::Client;
 use sealed_session::axum::{Session, SessionLayer};
 use sealed_session::{Key, KeyRing, Sessions};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
-
-async fn shown(client: &Client, what: &str) -> String {
-    client.find(Locator::Css(what)).await.unwrap().text().await.unwrap()
-}
 
 /// `shop.test` stands for an address on the local network: see `chromium.rs`.
 #[test]
@@ -28,8 +24,8 @@ fn over_plain_http_elsewhere_only_an_insecure_cookie_is_kept() {
             for _ in 0..2 {
                 client.goto(&url).await.unwrap();
             }
-            assert_eq!(shown(&client, ".count strong").await, count, "INSECURE={insecure}");
-            let told = shown(&client, "dl").await;
+            assert_eq!(text_of(&client, ".count strong").await, count, "INSECURE={insecure}");
+            let told = text_of(&client, "dl").await;
             let tells = told.contains("your browser does not send the cookie back");
             assert_eq!(tells, insecure == "0", "{told}");
             assert_eq!(jar(&client).await.is_empty(), insecure == "0");
