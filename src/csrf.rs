@@ -151,17 +151,13 @@ fn xor(a: &[u8; MAC_LEN], b: &[u8; MAC_LEN]) -> [u8; MAC_LEN] {
 mod tests {
     use super::*;
     use crate::keys::dated::DatedKey;
-    use crate::keys::key::Key;
+    use crate::keys::key::{Key, on_test::key};
     use crate::random::on_test::without_randomness;
     use serde_json::Value;
     use time::macros::datetime;
     use time::{Duration, OffsetDateTime};
 
     const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
-
-    fn key(seed: u8) -> Key {
-        Key::from_bytes(std::array::from_fn(|i| seed.wrapping_add(i as u8))).unwrap()
-    }
 
     fn ring() -> KeyRing {
         KeyRing::new(key(0))

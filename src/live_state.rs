@@ -87,12 +87,8 @@ impl LiveState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::key::Key;
+    use crate::keys::key::on_test::key;
     use time::{Duration, OffsetDateTime};
-
-    fn key(seed: u8) -> Key {
-        Key::from_bytes(std::array::from_fn(|i| seed.wrapping_add(i as u8))).unwrap()
-    }
 
     fn at(millis: u64) -> Timestamp {
         Timestamp::from_millis(millis)

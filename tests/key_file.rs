@@ -5,6 +5,7 @@ mod support;
 use sealed_session::key_file::tools::KeySchedule;
 use sealed_session::{KeyFile, KeyState};
 use std::fs;
+use std::path::PathBuf;
 use support::key_files::*;
 use time::Duration;
 use time::macros::datetime;
@@ -369,11 +370,17 @@ fn a_dry_run_checks_all_and_writes_nothing() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing lies about");
 }
 
-#[test]
-fn what_an_interrupted_change_left_behind_is_removed_by_the_next() {
+/// A new folder, and the key file in it.
+fn folder_with_one_key() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.toml");
     KeyFile::options().create(&path, &one_key()).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn what_an_interrupted_change_left_behind_is_removed_by_the_next() {
+    let (folder, path) = folder_with_one_key();
     let leftover = folder.path().join(".keys.toml.new");
     fs::write(&leftover, two_keys()).unwrap();
     // A change that writes nothing.
@@ -383,9 +390,7 @@ fn what_an_interrupted_change_left_behind_is_removed_by_the_next() {
 
 #[test]
 fn what_was_left_behind_and_cannot_be_removed_is_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("keys.toml");
-    KeyFile::options().create(&path, &one_key()).unwrap();
+    let (folder, path) = folder_with_one_key();
     let leftover = folder.path().join(".keys.toml.new");
     fs::create_dir(&leftover).unwrap();
     let change = |schedule: &mut KeySchedule| schedule.prune(Duration::DAY, NOW);
@@ -395,9 +400,7 @@ fn what_was_left_behind_and_cannot_be_removed_is_told() {
 
 #[test]
 fn a_lock_is_not_waited_for_without_an_end() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("keys.toml");
-    KeyFile::options().create(&path, &one_key()).unwrap();
+    let (folder, path) = folder_with_one_key();
     // Anyone who can read the folder can do this.
     let other = fs::File::open(folder.path()).unwrap();
     other.lock_shared().unwrap();
@@ -495,9 +498,7 @@ mod permissions {
     #[test]
     fn a_change_by_root_keeps_the_owner() {
         use std::os::unix::fs::{MetadataExt, chown};
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keys.toml");
-        KeyFile::options().create(&path, &one_key()).unwrap();
+        let (_folder, path) = folder_with_one_key();
         let (user, group) = (1234, 5678);
         if chown(&path, Some(user), Some(group)).is_err() {
             println!("skipped: this user cannot give a file away");

@@ -192,6 +192,16 @@ impl fmt::Debug for Key {
     }
 }
 
+/// Keys that are the same in every run.
+#[cfg(test)]
+pub(crate) mod on_test {
+    use super::Key;
+
+    pub(crate) fn key(seed: u8) -> Key {
+        Key::from_bytes(std::array::from_fn(|i| seed.wrapping_add(i as u8))).unwrap()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -325,13 +325,10 @@ impl fmt::Debug for KeyRing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::key::on_test::key;
     use KeyState::*;
     use time::Duration;
     use time::macros::datetime;
-
-    fn key(seed: u8) -> Key {
-        Key::from_bytes(std::array::from_fn(|i| seed.wrapping_add(i as u8))).unwrap()
-    }
 
     const FIRST: OffsetDateTime = datetime!(2026-11-01 00:00 UTC);
     const SECOND: OffsetDateTime = datetime!(2026-11-10 00:00 UTC);
