@@ -9,13 +9,17 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use sealed_session::axum::{Session, SessionLayer};
+use sealed_session::axum::{Session, SessionLayer, SessionView};
 use sealed_session::{Key, KeyRing, Sessions};
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::future::{Pending, pending};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use support::log;
-use tower::ServiceExt;
+use time::Duration;
+use tower::{Layer, ServiceExt};
 use tower_http::catch_panic::CatchPanicLayer;
 
 #[derive(Serialize, Deserialize, Default)]
@@ -177,7 +181,11 @@ async fn a_panic_in_the_revoked_hook_leaves_the_layer_fit_for_the_next_request()
 async fn extracted_twice_at_once_is_a_500_that_names_type_and_fix() {
     let fixture = fixture();
     let app = route(async |_first: Session<Visit>, _second: Session<Visit>| {});
+    log::listen();
     let response = call(app.layer(fixture.layer()), None).await;
+    let log = log::heard();
+    assert!(log.contains("ERROR") && log.contains("session not extracted"), "{log}");
+    assert!(log.contains("the session of type `axum::Visit` is in use"), "{log}");
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(
         text(response).await,
@@ -353,7 +361,6 @@ async fn every_rejection_looks_the_same_from_outside() {
 /// A layer for any tower stack: no axum, another body type.
 #[tokio::test]
 async fn the_layer_serves_any_body_type() {
-    use std::convert::Infallible;
     use tower::{ServiceBuilder, service_fn};
     #[derive(Default, PartialEq, Debug)]
     struct OwnBody(u32);
@@ -370,6 +377,46 @@ async fn the_layer_serves_any_body_type() {
     let response = service.oneshot(request).await.unwrap();
     assert_eq!(*response.body(), OwnBody(10));
     assert_eq!(fixture.saved(&response.map(|_| Body::empty()).into_response()), Some(10));
+}
+
+/// What it wraps may ask callers to wait, for a limit on requests at once, say.
+#[test]
+fn the_layer_is_ready_only_when_what_it_wraps_is() {
+    struct Busy;
+
+    impl tower::Service<Request> for Busy {
+        type Response = Response;
+        type Error = Infallible;
+        type Future = Pending<Result<Response, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Pending
+        }
+
+        fn call(&mut self, _: Request) -> Self::Future {
+            pending()
+        }
+    }
+
+    let mut service = fixture().layer().layer(Busy);
+    let ready = tower::Service::poll_ready(&mut service, &mut Context::from_waker(Waker::noop()));
+    assert!(ready.is_pending());
+}
+
+#[tokio::test]
+async fn a_view_tells_the_id_and_the_own_timeouts() {
+    let sessions: Sessions<Visit> = Sessions::builder("shop", KeyRing::new(Key::generate()))
+        .longest_timeouts(Duration::days(30), Duration::days(30))
+        .build()
+        .unwrap();
+    let mut session = sealed_session::Session::new(Visit::default());
+    session.set_timeouts(Duration::days(7), Duration::days(8));
+    let (id, value) = (session.id(), sessions.encode(&session).unwrap());
+    let view = async |view: SessionView<Visit>| format!("{} {:?}", view.id(), view.own_timeouts());
+    let app = route(view).layer(SessionLayer::new(sessions));
+    let response = call(app, Some(&format!("__Host-session={value}"))).await;
+    let timeouts = Some((Duration::days(7), Duration::days(8)));
+    assert_eq!(text(response).await, format!("{id} {timeouts:?}"));
 }
 
 /// The layers of two types that write one cookie, one inside the other.
@@ -393,8 +440,16 @@ async fn nested(inner_name: &str) -> (StatusCode, String, String) {
 #[tokio::test]
 async fn two_nested_layers_that_write_one_cookie_are_told() {
     let (status, body, logged) = nested("__Host-session").await;
-    for fix in ["another `cookie_name`", "keep both in one type"] {
-        assert!(logged.contains("ERROR") && logged.contains(fix), "{logged}");
+    let event = logged.lines().find(|line| line.contains("two session middlewares")).unwrap();
+    for part in [
+        "ERROR",
+        "one inside the other, write the same cookie",
+        "another `cookie_name`",
+        "keep both in one type",
+        "outer=\"axum::Visit\"",
+        "inner=\"u32\"",
+    ] {
+        assert!(event.contains(part), "{event}");
     }
     if cfg!(debug_assertions) {
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);

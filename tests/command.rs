@@ -411,6 +411,27 @@ fn every_change_leaves_a_line_with_time_user_host_command_and_generation() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_line_has_the_number_of_the_user_that_the_command_acts_as() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    use std::os::unix::process::CommandExt;
+
+    let folder = Folder::empty();
+    let own = fs::metadata(folder.folder.path()).unwrap().uid();
+    // Root can act as somebody else, for whom the command is copied to where he may run it.
+    let program = folder.folder.path().join("sealed-session");
+    fs::copy(env!("CARGO_BIN_EXE_sealed-session"), &program).unwrap();
+    let id = if own == 0 { 54_321 } else { own };
+    chown(folder.folder.path(), Some(id), None).unwrap();
+    chown(&program, Some(id), None).unwrap();
+    let mut command = Command::new(&program);
+    command.uid(id).args(["keys", "new", "keys.toml"]).current_dir(folder.folder.path());
+    let output = command.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains(&format!(" uid={id} ")), "{told}");
+}
+
 #[test]
 fn a_change_whose_audit_log_cannot_be_opened_is_not_made() {
     let folder = Folder::with_keys();
@@ -464,7 +485,10 @@ fn errors_are_json_where_answers_are() {
     let folder = Folder::with_keys();
     for (arguments, says) in [
         (&["keys", "list", "missing.toml"][..], "missing.toml: cannot be read"),
-        (&["keys", "rotate", "keys.toml", "--after", "soon"], "write a length like 90s"),
+        (
+            &["keys", "rotate", "keys.toml", "--after", "soon"],
+            "`--after <LENGTH>`: write a length like 90s",
+        ),
         (&["keys", "rotate"], "missing: `<FILE>`"),
         (&["keys", "rotate", "keys.toml", "--lead", "10m"], "unexpected argument `--lead`"),
         (&["keys", "rotat"], "unknown command `rotat`"),
@@ -473,7 +497,23 @@ fn errors_are_json_where_answers_are() {
         let json: Value = serde_json::from_str(&message).unwrap_or_else(|_| panic!("{message}"));
         let error = json["error"].as_str().unwrap();
         assert!(error.contains(says), "{error}");
-        assert!(folder.refuses(arguments).contains(says));
+        let text = folder.refuses(arguments);
+        assert!(text.starts_with("sealed-session: ") && text.contains(says), "{text}");
+    }
+}
+
+#[test]
+fn what_was_typed_is_repeated_only_if_it_is_a_short_word() {
+    let folder = Folder::with_keys();
+    for (typed, repeated) in [
+        ("rotat", true),
+        ("rotate-all", true),
+        ("rotate7", false),
+        ("a-word-of-more-than-twenty-four-letters", false),
+    ] {
+        let message = folder.refuses(&["keys", typed]);
+        assert!(message.contains("unknown command"), "{message}");
+        assert_eq!(message.contains(typed), repeated, "{message}");
     }
 }
 
@@ -919,6 +959,16 @@ fn inspect_takes_a_whole_line() {
         let message = folder.refuses(&["inspect", &none]);
         assert!(message.contains("there is no cookie `__Host-session` in that line"), "{message}");
         assert!(!message.contains(&value[..12]));
+    }
+}
+
+#[test]
+fn names_that_no_cookie_can_have_been_sealed_with_are_refused() {
+    let folder = Folder::with_keys();
+    let long = "n".repeat(1 << 16);
+    for arguments in [["inspect", "AAAA", "--name", &long], ["inspect", "AAAA", "--app", &long]] {
+        let message = folder.refuses(&arguments);
+        assert!(message.contains("have at most 65,535 bytes"), "{message}");
     }
 }
 

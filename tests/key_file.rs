@@ -408,6 +408,7 @@ fn a_lock_is_not_waited_for_without_an_end() {
     let change = || options.change(&path, |schedule| schedule.rotate(key(2), &ROTATION, NOW));
     let error = change().unwrap_err().to_string();
     assert!(error.contains("is locked by "), "{error}");
+    assert!(error.contains(", for longer than 0 s: "), "{error}");
     assert!(error.ends_with("keep others out of the folder (chmod 700)"), "{error}");
     // Closing it would not do while another test starts a process, which has a copy for a moment.
     other.unlock().unwrap();

@@ -258,6 +258,22 @@ fn own_timeouts_are_a_change_and_come_back() {
 }
 
 #[test]
+fn a_renewal_keeps_only_the_own_timeouts_that_its_request_sets() {
+    let value =
+        sealed(Stamps { timeouts: Some((60, 3600)), ..created(NOW) }, &visit_bytes(7, "ann"));
+    let other = (Duration::minutes(2), Duration::hours(2));
+    let mut session = load(&value, NOW);
+    session.renew();
+    assert_eq!(session.own_timeouts(), None, "those that it was loaded with go");
+    session.set_timeouts(other.0, other.1);
+    assert_eq!(session.own_timeouts(), Some(other), "set after it");
+    let mut session = load(&value, NOW);
+    session.set_timeouts(other.0, other.1);
+    session.renew();
+    assert_eq!(session.own_timeouts(), Some(other), "set before it");
+}
+
+#[test]
 fn setting_the_timeouts_that_it_has_is_no_change() {
     let sessions: Sessions<Visit> =
         builder().longest_timeouts(Duration::days(14), Duration::days(90)).build().unwrap();

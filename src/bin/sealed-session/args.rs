@@ -225,3 +225,26 @@ fn path(text: &str) -> Result<PathBuf, &'static str> {
 fn moment(text: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(text, &Rfc3339).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_length_add_up() {
+        for (text, length_is) in [
+            ("90s", Duration::seconds(90)),
+            ("10m", Duration::minutes(10)),
+            ("1h30m", Duration::minutes(90)),
+            ("2d3h", Duration::hours(51)),
+            ("0s", Duration::ZERO),
+        ] {
+            assert_eq!(length(text), Ok(length_is), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_length_is_none() {
+        assert_eq!(length(""), Err("write a length like 90s, 10m, 1h30m or 30d".to_owned()));
+    }
+}

@@ -34,3 +34,17 @@ pub(crate) fn find(text: &str, name: &str) -> Result<Found, String> {
         None => Ok(Found { value: text.to_owned(), count: 1 }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the message says of a line would not be true of it: it is refused as a value.
+    #[test]
+    fn a_field_that_holds_no_cookies_is_taken_for_a_value() {
+        for text in ["Host: session=AAAA", "x:y"] {
+            let found = find(text, "session").unwrap();
+            assert_eq!((found.value.as_str(), found.count), (text, 1));
+        }
+    }
+}

@@ -184,3 +184,31 @@ fn in_json(inspection: &Inspection) -> Value {
         "why": inspection.refused.map(|reason| why(reason, inspection.key_state)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_that_inspect_finds_has_words_of_its_own() {
+        let reasons = [
+            Reason::TooLong,
+            Reason::Malformed,
+            Reason::UnknownVersion,
+            Reason::UnknownKey,
+            Reason::RetiredKey,
+            Reason::Forged,
+            Reason::InvalidPayload,
+            Reason::IdleTimeout,
+            Reason::AbsoluteTimeout,
+            Reason::NotYetValid,
+            Reason::Revoked,
+        ];
+        let mut words: Vec<_> = reasons.map(|reason| why(reason, None)).into();
+        words.push(why(Reason::RetiredKey, Some(KeyState::Revoked)));
+        words.push("a server refuses it");
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), reasons.len() + 2);
+    }
+}

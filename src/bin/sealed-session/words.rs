@@ -14,17 +14,12 @@ pub(crate) fn date(moment: OffsetDateTime) -> String {
 
 /// Columns as wide as their widest cell; the last row's end included.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().enumerate();
-        let line: Vec<String> = cells
-            .map(|(column, cell)| match column + 1 < columns {
-                true => format!("{cell:<width$}", width = width(column)),
-                false => cell.clone(),
-            })
-            .collect();
+        let line: Vec<String> =
+            cells.map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
         text += line.join("  ").trim_end();
         text.push('\n');
     }
