@@ -382,6 +382,13 @@ mod tests {
     }
 
     #[test]
+    fn a_name_too_long_to_be_bound() {
+        let name = "x".repeat(65_536);
+        let expected = "`cookie_name`: it has more than 65535 bytes, and a cookie has at most 4096";
+        assert_eq!(refusal(|b| b.cookie_name(name)), expected);
+    }
+
+    #[test]
     fn a_path_with_what_does_not_belong_there() {
         let expected = "`path`: begin with `/` and use printable ASCII without `;` and without a blank at the end, \
              at most 1024 bytes";
@@ -390,6 +397,7 @@ mod tests {
             assert_eq!(refusal(|b| b.cookie_name("sid").path(path)), expected, "{path:?}");
         }
         assert_accepted(|b| b.cookie_name("sid").path("/app with space,comma=1"));
+        assert_accepted(|b| b.cookie_name("sid").path(&long[..1024]));
     }
 
     #[test]
@@ -559,6 +567,24 @@ mod tests {
     const CAUSES: &str = "postcard is not self-describing, so avoid `skip_serializing_if`, `flatten`, \
         `untagged`, internally or adjacently tagged enums, `serde_json::Value`, lists of empty \
         elements and nesting deeper than 128";
+
+    #[test]
+    fn sealing_as_a_version_that_is_not_older() {
+        let with_upgrade = |b: SessionsBuilder<u32>| b.schema_version(1).upgrade(0, |old: u32| old);
+        for version in [1, 2] {
+            let expected =
+                format!("`seal_as`: version {version} is not below `schema_version`, which is 1");
+            assert_eq!(refusal(|b| with_upgrade(b).seal_as(version, |new| *new)), expected);
+        }
+        assert_accepted(|b| with_upgrade(b).seal_as(0, |new| *new));
+    }
+
+    #[test]
+    fn sealing_as_a_version_that_it_could_not_open() {
+        let expected =
+            "`seal_as`: this server could not open what it seals: add an `upgrade` from version 0";
+        assert_eq!(refusal(|b| b.schema_version(1).seal_as(0, |new| *new)), expected);
+    }
 
     fn default_refusal<T: Serialize + DeserializeOwned + Default>() -> String {
         let message = builder::<T>().build().unwrap_err().to_string();

@@ -1,5 +1,5 @@
-use super::ShapeTest;
 use super::file::{Update, check};
+use super::{ShapeTest, assert_unchanged};
 use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -507,8 +507,7 @@ impl Place {
     }
 
     fn check<T: DeserializeOwned>(&self, version: u32, update: Update) -> Result<(), String> {
-        let shape = ShapeTest::<T>::new().describe()?;
-        check(&self.path, version, &shape, update)
+        ShapeTest::<T>::new().check(&self.path, version, update)
     }
 
     /// What is said, with `FILE` for the path.
@@ -572,6 +571,19 @@ fn a_missing_file_is_written_and_the_test_fails_once() {
          schema_version 1\n\nstruct\n  seen: u32\n  asked: u32\n  name: text\n"
     );
     place.check::<Old>(1, Update::No).unwrap();
+}
+
+#[test]
+fn what_is_wrong_is_a_panic_and_what_is_right_is_none() {
+    let place = Place::new();
+    let test = |version| assert_unchanged::<Old>(&place.path, version);
+    let said = |version| {
+        let panic = std::panic::catch_unwind(|| test(version)).unwrap_err();
+        panic.downcast_ref::<String>().unwrap().clone()
+    };
+    assert!(said(1).contains("was missing and is written now"));
+    test(1);
+    assert!(said(2).contains("run this test once with `UPDATE_SHAPES=1`"), "{}", said(2));
 }
 
 #[test]
