@@ -9,7 +9,7 @@ mod support;
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
-use sealed_session::{Origin, ResponseCookie, Saved, Sessions};
+use sealed_session::{Origin, ResponseCookie, Saved, Session, Sessions};
 use serde::{Deserialize, Serialize};
 use support::fixtures::{NOW, SECOND, builder};
 use support::log;
@@ -213,4 +213,26 @@ fn a_second_phase_that_is_taken_back_to_the_first_loses_nothing() {
 fn the_longest_of_these_deployments_ends_before_any_session_does() {
     let longest = 19 * 300 * (SECOND / 10);
     assert!(longest < Duration::minutes(10), "before a renewal, too: {longest}");
+}
+
+/// As the old release reads it, a session may be shorter. One that fits only so would not be saved once
+/// `seal_as` is dropped.
+#[test]
+fn what_does_not_fit_in_the_second_phase_is_refused_in_the_first() {
+    // A version of two bytes in place of one is enough.
+    let second = || builder::<After>().padding(1).schema_version(200).upgrade(0, upgrade);
+    let shorter = |new: &After| Before { city: String::new(), ..downgrade(new) };
+    let releases = [downgrade, shorter].map(|to| second().seal_as(0, to).build().unwrap());
+    let second = second().build().unwrap();
+    let (mut fitting, mut refused) = (0, 0);
+    for len in 2900..3000 {
+        let data = After { city: "x".repeat(50), name: "x".repeat(len), page_views: 1 };
+        let session = Session::new_at(data, NOW);
+        let fits = second.encode_at(&session, NOW).is_ok();
+        for first in &releases {
+            assert_eq!(first.encode_at(&session, NOW).is_ok(), fits, "{len}");
+        }
+        *if fits { &mut fitting } else { &mut refused } += 1;
+    }
+    assert!(fitting > 0 && refused > 0, "{fitting}, {refused}");
 }
