@@ -274,6 +274,7 @@ mod tests {
     use super::*;
     use crate::{EncodeError, Key, KeyRing, Session, Sessions};
     use proptest::prelude::*;
+    use serde_json::json;
     use std::collections::HashMap;
 
     fn with<V: Serialize>(key: &str, value: V) -> Dynamic {
@@ -307,6 +308,13 @@ mod tests {
         let name = with("name", "ann");
         assert_eq!(name.get::<&str>("name"), Ok(Some("ann")), "borrowed");
         assert_eq!(with("none", None::<u8>).get::<Option<u8>>("none"), Ok(Some(None)));
+    }
+
+    #[test]
+    fn it_tells_which_keys_have_a_value() {
+        let dynamic = with("cart", None::<u8>);
+        assert!(dynamic.contains_key("cart"), "null is a value");
+        assert!(!dynamic.contains_key("other"));
     }
 
     /// Bytes that another language would write: spaces, any order, escapes, a key twice.
@@ -477,6 +485,9 @@ mod tests {
         assert_eq!(again(&deepest), deepest);
         let error = Dynamic::default().insert("k", nested(MAX_JSON_DEPTH + 1)).unwrap_err();
         assert!(error.to_string().ends_with("it is nested too deep"));
+        let objects = |levels| (0..levels).fold(Value::Null, |inside, _| json!({ "k": inside }));
+        assert_eq!(again(&with("k", objects(MAX_JSON_DEPTH))), with("k", objects(MAX_JSON_DEPTH)));
+        assert!(Dynamic::default().insert("k", objects(MAX_JSON_DEPTH + 1)).is_err());
         let text = |levels| format!("{{\"k\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
         let read = |levels| serde_json::from_str::<BTreeMap<String, Value>>(&text(levels)).is_ok();
         assert!(read(MAX_JSON_DEPTH) && !read(MAX_JSON_DEPTH + 1), "the limit is `serde_json`'s");

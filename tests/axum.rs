@@ -437,6 +437,20 @@ async fn asked_for_after_the_response_was_ready_it_is_refused() {
     }
 }
 
+/// No cookie is written, and the page is one visitor's all the same.
+#[tokio::test]
+async fn a_token_for_a_new_visitor_after_a_sign_out_keeps_the_page_out_of_caches() {
+    let page = async |mut session: Session<Visit>, request: Request| {
+        session.destroy();
+        drop(session);
+        SessionView::<Visit>::from_request(&request).unwrap().csrf_token().unwrap()
+    };
+    let response = call(route(page).layer(fixture().layer()), None).await;
+    assert!(!response.headers().contains_key(header::SET_COOKIE));
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "private, no-store");
+    assert_eq!(response.headers()[header::VARY], "Cookie");
+}
+
 /// The layers of two types that write one cookie, one inside the other.
 async fn nested(inner_name: &str) -> (StatusCode, String, String) {
     let keys = KeyRing::new(Key::generate());

@@ -152,6 +152,32 @@ fn an_upgrade_and_a_migration_are_causes_of_their_own() {
     assert_eq!(written(&sessions, session, NOW), ["{cause=migrated}"]);
 }
 
+/// A handler that borrows the session and leaves it as it was has not changed it, whatever the schema
+/// that it came in and the one that it goes out in.
+#[test]
+fn an_upgrade_is_no_change() {
+    type Oldest = (u32, bool);
+    type Older = (Option<String>, u32);
+    let oldest = |(page_views, _): Oldest| Visit { page_views, user: None };
+    let older = |(user, page_views): Older| Visit { page_views, user };
+    let builder = || builder::<Visit>().schema_version(2).upgrade(0, oldest).upgrade(1, older);
+    let value = sealed(created(NOW), &[7, 0]);
+    let releases = [
+        (builder(), &["{cause=upgraded}"][..]),
+        (
+            builder().seal_as(1, |new: &Visit| (new.user.clone(), new.page_views)),
+            &["{cause=upgraded}"],
+        ),
+        (builder().seal_as(0, |new: &Visit| (new.page_views, false)), &[]),
+    ];
+    for (release, causes) in releases {
+        let sessions = release.build().unwrap();
+        let mut session = sessions.load_at(&request_with(&value), NOW);
+        assert_eq!(std::mem::replace(&mut session.page_views, 7), 7);
+        assert_eq!(written(&sessions, session, NOW), causes);
+    }
+}
+
 /// A `Sessions` that takes the cookies of a `PrivateJar`, and a request with one.
 fn migrating() -> (Sessions<Visit>, http::HeaderMap) {
     let old_key = cookie::Key::from(&[7; 64]);

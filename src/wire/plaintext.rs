@@ -321,6 +321,17 @@ mod tests {
         }
     }
 
+    /// Where the size alone would be no error.
+    #[test]
+    fn too_many_elements_in_as_many_bytes_as_fit_are_told_as_such() {
+        let nothings = vec![(); 5000];
+        let text = |len: usize| "x".repeat(len);
+        let with = |len| counted_len(&(text(len), &nothings));
+        // Both lengths are two bytes long.
+        assert!(matches!(with(MAX_LEN - 4), Err(WriteError::TooManyElements)));
+        assert!(with(MAX_LEN - 3).is_ok_and(|len| len > MAX_LEN), "its size is told");
+    }
+
     #[test]
     fn an_id_tells_when_the_session_was_created() {
         let at = Timestamp::from_millis(1_800_000_000_123);

@@ -34,6 +34,30 @@ fn an_end_of_all_is_not_undone_by_a_page_that_was_loaded_before() {
     }
 }
 
+/// Bad input 57, `steps/ended`: nobody changed it, it was only due for renewal.
+#[test]
+fn an_end_of_all_is_not_undone_by_a_renewal_that_was_due() {
+    let server = Server::new();
+    let browser = server.sign_in("ann", NOW);
+    let later = after(Duration::minutes(10));
+    let slow = server.load(&browser, later);
+    server.ended.end_all_of_at("ann", later).unwrap();
+    assert_eq!(server.answer(slow, later).0, Saved::Kept);
+}
+
+/// Bad input 57, `steps/ended`: it would take along what the ended session held.
+#[test]
+fn a_session_that_an_end_of_all_has_ended_does_not_go_on_as_another_users() {
+    let server = Server::new();
+    for user in [Some("bob"), None] {
+        let browser = server.sign_in("ann", NOW);
+        let mut slow = server.load(&browser, NOW);
+        server.ended.end_all_of_at("ann", NOW).unwrap();
+        slow.user = user.map(str::to_owned);
+        assert_eq!(server.answer(slow, NOW).0, Saved::Kept, "{user:?}");
+    }
+}
+
 /// Bad input 57, `steps/ended`: a sign-in that was loaded before all of its user's sessions ended.
 #[test]
 fn a_sign_in_that_was_loaded_before_the_end_is_not_written() {

@@ -3,7 +3,7 @@
 use super::people::{Browser, Server, builder};
 use crate::support::fixtures::{APP, NOW, Visit, ring};
 use crate::support::log;
-use sealed_session::{EndedSessions, Saved, Sessions};
+use sealed_session::{EndedSessions, Origin, Saved, Sessions};
 use time::Duration;
 
 fn list() -> EndedSessions {
@@ -73,6 +73,18 @@ fn a_change_that_is_not_written_because_the_session_ended_is_told() {
     let text = log::heard();
     assert!(text.contains("WARN") && text.contains("it was ended while the request ran"), "{text}");
     assert!(!text.contains("ann"), "nothing of the session: {text}");
+}
+
+/// What one list knew when a session was loaded says nothing about another list.
+#[test]
+fn a_session_may_be_saved_by_a_server_with_another_list() {
+    let [loading, saving] = [Server::new(), Server::new()];
+    saving.ended.end_all_of_at("ann", NOW).unwrap();
+    let mut session = loading.load(&Browser::default(), NOW);
+    session.user = Some("ann".to_owned());
+    let mut browser = Browser::default();
+    assert_eq!(saving.save(session, &mut browser, NOW), Saved::Written);
+    assert_eq!(saving.origin(&browser, NOW), Origin::Restored);
 }
 
 #[test]

@@ -204,6 +204,19 @@ fn a_cookie_of_another_schema_ends_at_the_sign_out() {
     assert_eq!(server.origin(&copy, NOW), ENDED);
 }
 
+/// The account may be unlocked again, and the copy would count again.
+#[test]
+fn a_cookie_that_the_application_refuses_ends_at_the_sign_out() {
+    let server = Server::new();
+    let mut browser = server.sign_in("ann", NOW);
+    let copy = browser.clone();
+    let ended = server.ended.clone();
+    let locked = Server::with(ended, |b| b.revoked(|session| session.user.is_some()));
+    assert_eq!(locked.origin(&browser, NOW), Origin::Rejected(Reason::Revoked));
+    locked.sign_out(&mut browser, NOW);
+    assert_eq!(server.origin(&copy, NOW), ENDED);
+}
+
 /// Bad input 58, `session/ending`: anonymous visits in a flood.
 #[test]
 fn visits_of_strangers_fill_nothing() {

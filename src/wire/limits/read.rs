@@ -427,6 +427,14 @@ mod tests {
         }
     }
 
+    /// postcard has nothing there, and other formats can.
+    #[test]
+    fn a_variant_without_content_that_has_some_is_refused() {
+        let unit =
+            |json| deserialize::<Shape, _>(&mut serde_json::Deserializer::from_str(json)).is_ok();
+        assert_eq!([r#"{"Unit":null}"#, r#"{"Unit":7}"#].map(unit), [true, false]);
+    }
+
     /// Types such as `uuid` and `time` are written in one of two ways.
     #[test]
     fn types_are_told_that_no_person_reads_it() {
@@ -438,6 +446,8 @@ mod tests {
             }
         }
         assert!(!read::<Told>(&[]).unwrap().0);
+        let json = deserialize::<Told, _>(&mut serde_json::Deserializer::from_str("null"));
+        assert!(json.unwrap().0, "what the format says is passed on");
         assert!(!read::<Option<(Told, u8)>>(&[1, 7]).unwrap().unwrap().0.0);
     }
 }

@@ -536,5 +536,7 @@ mod tests {
         serialize(&(Told, Some(Told), [Told]), &mut serializer).unwrap();
         let written = postcard::ser_flavors::Flavor::finalize(serializer.output).unwrap();
         assert_eq!(written, [0, 1, 0, 0]);
+        let json = serialize(&Some(Told), serde_json::value::Serializer).unwrap();
+        assert_eq!(json, true, "what the format says is passed on");
     }
 }
