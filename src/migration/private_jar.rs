@@ -72,6 +72,15 @@ mod tests {
         assert_eq!(opened("user", &sealed("user", "")).unwrap(), "");
     }
 
+    #[test]
+    fn a_pair_of_4096_bytes_opens_and_a_longer_one_does_not() {
+        let value_len = sealed("n", "ann").len();
+        for (len, opens) in [(4096, true), (4097, false)] {
+            let name = "n".repeat(len - 1 - value_len);
+            assert_eq!(opened(&name, &sealed(&name, "ann")).is_some(), opens, "{len}");
+        }
+    }
+
     /// Sent by the real libraries under this key; `tests/private_jars` has them make new ones. Never
     /// regenerate.
     #[test]
