@@ -8,6 +8,7 @@ use crate::ended::error::ApplyError;
 use crate::ended::events;
 use crate::ended::feed_error::FeedError;
 use crate::ended::list::EndedSessions;
+use crate::telemetry::OncePerMinute;
 use crate::timestamp::Timestamp;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -51,7 +52,7 @@ pub(crate) struct Log {
     /// The longest time for which the file says that ends are kept, in seconds.
     keep: Option<u32>,
     later: Vec<Vec<u8>>,
-    foreign_told: Option<Timestamp>,
+    foreign_told: OncePerMinute,
     /// The size after the last compaction: it must double before the next.
     compacted: u64,
 }
@@ -69,7 +70,7 @@ impl Log {
             len: 0,
             keep: None,
             later: Vec::new(),
-            foreign_told: None,
+            foreign_told: OncePerMinute::default(),
             compacted: 0,
         })
     }
@@ -131,10 +132,7 @@ impl Log {
                     if matches!(error, ApplyError::UnknownVersion(_)) && later.len() < MAX_LATER {
                         later.push(line.to_vec());
                     }
-                    let due = foreign_told
-                        .is_none_or(|told| now.millis().abs_diff(told.millis()) >= 60_000);
-                    if due {
-                        *foreign_told = Some(now);
+                    if foreign_told.may(now) {
                         events::feed_entry_refused(&error);
                     }
                 }
