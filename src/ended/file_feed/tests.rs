@@ -22,7 +22,7 @@ impl Host {
         let ended = EndedSessions::new("shop", keep);
         let mut log = Log::open(&self.path, &ended).unwrap();
         log.read_new(at(0)).unwrap();
-        assert_eq!(log.append(at(0)).unwrap(), Appended::All);
+        first_append(&mut log, &self.path, &|| at(0)).unwrap();
         let carrier = Carrier {
             log,
             ended: ended.clone(),
@@ -134,6 +134,53 @@ fn a_lock_that_another_holds_is_tried_for_ten_seconds_while_reading_goes_on() {
     other.unlock().unwrap();
     one.round(11);
     assert_eq!((one.health().unsent, one.health().behind_since), (0, None));
+}
+
+#[test]
+#[cfg(unix)]
+fn an_append_that_failed_is_tried_again_after_a_second() {
+    use std::os::unix::fs::PermissionsExt;
+    let host = Host::new();
+    let folder = host.path.parent().unwrap();
+    let open_to = |mode| {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mut one = host.process(KEEP);
+    one.end("17", 0);
+    std::fs::remove_file(&host.path).unwrap();
+    open_to(0o777); // Here it makes no new one.
+    one.round(0);
+    assert!(one.health().error.unwrap().contains("chmod go-w"));
+    open_to(0o700);
+    one.round(0);
+    assert!(!host.path.exists(), "not yet");
+    one.round(1);
+    assert_eq!((one.health().unsent, one.health().behind_since), (0, None));
+}
+
+#[test]
+fn the_thread_sleeps_on_unless_it_is_asked_or_told_to_stop() {
+    let is_idle = |asked, stop| Turn { asked, stop }.is_idle();
+    assert!(is_idle(false, false));
+    assert!(!is_idle(true, false) && !is_idle(false, true) && !is_idle(true, true));
+}
+
+#[test]
+fn a_question_has_one_round_made() {
+    let shared = Shared::new(&EndedSessions::new("shop", KEEP));
+    shared.ask();
+    assert!(!shared.turn().is_idle());
+    assert!(!wait(&shared), "it is not the last round");
+    assert!(shared.turn().is_idle());
+}
+
+#[test]
+fn debug_shows_the_path_and_how_the_feed_is_doing() {
+    let host = Host::new();
+    let ended = EndedSessions::new("shop", KEEP);
+    let feed = FileFeed::open_with_clock(&host.path, &ended, || at(0).to_time()).unwrap();
+    let text = format!("{feed:?}");
+    assert!(text.contains("ended.log") && text.contains("behind_since: None"), "{text}");
 }
 
 #[test]

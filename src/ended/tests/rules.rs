@@ -27,6 +27,16 @@ fn an_id_that_is_no_uuidv7_is_refused() {
 }
 
 #[test]
+fn a_list_says_how_many_entries_it_has_and_how_many_it_may_have() {
+    let list = list();
+    assert_eq!((list.max_entries(), list.len(), list.is_empty()), (4_000_000, 0, true));
+    let list = list.with_max_entries(7);
+    list.end_at(id(NOON, 1), time(NOON)).unwrap();
+    assert_eq!((list.max_entries(), list.len(), list.is_empty()), (7, 1, false));
+    assert_eq!(list.with_max_entries(0).max_entries(), 1, "there is room for one");
+}
+
+#[test]
 fn an_empty_subject_is_refused() {
     let error = list().end_all_of("").unwrap_err();
     assert_eq!(error, EndError::EmptySubject);
