@@ -2,8 +2,10 @@
 
 use super::fixture::*;
 use crate::ended::error::EndError;
+use crate::ended::list::EndedSessions;
 use crate::ended::put::Applied;
 use crate::ended::request::Recorded;
+use time::Duration;
 use uuid::Uuid;
 
 #[test]
@@ -34,6 +36,15 @@ fn a_list_says_how_many_entries_it_has_and_how_many_it_may_have() {
     list.end_at(id(NOON, 1), time(NOON)).unwrap();
     assert_eq!((list.max_entries(), list.len(), list.is_empty()), (7, 1, false));
     assert_eq!(list.with_max_entries(0).max_entries(), 1, "there is room for one");
+}
+
+#[test]
+fn a_keep_is_rounded_up_to_seconds() {
+    let kept = |keep| EndedSessions::new("shop", keep).keep();
+    assert_eq!(kept(Duration::seconds(2)), Duration::seconds(2));
+    assert_eq!(kept(Duration::milliseconds(1001)), Duration::seconds(2));
+    assert_eq!(kept(Duration::milliseconds(-1001)), Duration::ZERO);
+    assert_eq!(kept(Duration::MAX), Duration::seconds(i64::from(u32::MAX)));
 }
 
 #[test]
