@@ -53,7 +53,7 @@ pub(crate) struct Log {
     keep: Option<u32>,
     later: Vec<Vec<u8>>,
     foreign_told: OncePerMinute,
-    /// The size after the last compaction: it must double before the next.
+    /// The size after the last compaction: it must grow by half before the next.
     compacted: u64,
 }
 
@@ -239,9 +239,7 @@ impl Log {
     }
 
     fn is_compactable(&self) -> bool {
-        let needed = (self.ended.list.facts() as u64 + 2) * BYTES_A_LINE;
-        let limit = MIN_COMPACTED.max(2 * needed).max(self.compacted + self.compacted / 2);
-        self.len > limit
+        self.len > most_bytes(self.ended.list.facts() as u64, self.compacted)
     }
 
     /// Writes a new file and renames it over this one, whose lock is held.
@@ -280,5 +278,23 @@ impl Log {
         })?;
         file.flush()?;
         file.get_ref().sync_all()
+    }
+}
+
+/// How long a file of so many facts may get, which had `compacted` bytes when it was written anew.
+fn most_bytes(facts: u64, compacted: u64) -> u64 {
+    let needed = (facts + 2) * BYTES_A_LINE;
+    MIN_COMPACTED.max(2 * needed).max(compacted + compacted / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_be_twice_as_long_as_its_facts_need() {
+        assert_eq!(most_bytes(0, 0), 1 << 20);
+        assert_eq!(most_bytes(9_998, 0), 2 * 10_000 * 57);
+        assert_eq!(most_bytes(9_998, 1_000_000), 1_500_000, "half as long again");
     }
 }
