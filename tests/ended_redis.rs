@@ -371,7 +371,9 @@ async fn a_wrong_password_is_told_without_the_password() {
     assert!(error.to_string().contains("password"), "names the fix: {error}");
     // The list is free for another attempt.
     let feed = RedisFeed::connect(&url("correct-horse"), &ended).await.unwrap();
-    assert!(!format!("{feed:?}").contains("correct-horse"));
+    let text = format!("{feed:?}");
+    assert!(text.contains(&format!("127.0.0.1:{}", engine.port)), "{text}");
+    assert!(!text.contains("correct-horse"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -440,6 +442,16 @@ async fn an_engine_that_is_away_is_an_error_and_its_return_is_told() {
     };
     assert_eq!(count("ERROR", "is behind"), 1, "once a minute: {text}");
     assert_eq!(count("INFO", "has caught up"), 1, "{text}");
+}
+
+#[tokio::test]
+async fn a_flush_says_what_was_not_sent_in_time() {
+    let ended = EndedSessions::new("shop", Duration::hours(8));
+    // Nobody serves the first port.
+    let feed = RedisFeed::connect_in_background("redis://127.0.0.1:1/0", &ended).unwrap();
+    ended.end(new_id()).unwrap();
+    let error = feed.flush(Duration::ZERO).await.unwrap_err();
+    assert!(matches!(error, FeedError::Unsent { unsent: 1 }), "{error}");
 }
 
 #[tokio::test]
