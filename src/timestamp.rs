@@ -33,6 +33,16 @@ impl Timestamp {
         self.0 as u64
     }
 
+    /// From the 48 bits that a UUIDv7 and an entry of ended sessions have for it.
+    pub(crate) fn from_six_bytes([a, b, c, d, e, f]: [u8; 6]) -> Timestamp {
+        Timestamp(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
+    pub(crate) fn to_six_bytes(self) -> [u8; 6] {
+        let [_, _, bytes @ ..] = self.0.to_be_bytes();
+        bytes
+    }
+
     /// As a date. Past the year 9999, which `time` cannot say, the last instant of that year.
     pub(crate) fn to_time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
@@ -69,6 +79,16 @@ mod tests {
     #[test]
     fn more_milliseconds_than_an_id_holds_are_cut() {
         assert_eq!(Timestamp::from_millis(u64::MAX), Timestamp::from_millis((1 << 48) - 1));
+    }
+
+    #[test]
+    fn six_bytes_hold_every_time() {
+        let some = (Timestamp::from_millis(0x0102_0304_0506), [1, 2, 3, 4, 5, 6]);
+        let last = (Timestamp::from_millis(u64::MAX), [0xff; 6]);
+        for (time, bytes) in [some, last] {
+            assert_eq!(time.to_six_bytes(), bytes);
+            assert_eq!(Timestamp::from_six_bytes(bytes), time);
+        }
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 mod support;
 
-use sealed_session::{Applied, EndedSessions, FileFeed};
+use http::HeaderMap;
+use sealed_session::{Applied, EndedSessions, FileFeed, Saved, Sessions};
+use std::fs::OpenOptions;
+use std::io::Write;
+use support::fixtures::{APP, Visit, request, ring, visit};
 use support::log;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -96,4 +100,41 @@ fn an_everyone_for_want_of_numbers_is_an_error() {
         }
     });
     assert_eq!(count(&text, "ERROR", "cannot grow"), 1, "{text}");
+}
+
+#[test]
+fn a_user_who_ended_65_sessions_is_told_once_and_without_a_name() {
+    let ended = list();
+    let sessions: Sessions<Visit> = Sessions::builder(APP, ring())
+        .ended(&ended)
+        .subject(|visit: &Visit| visit.user.clone())
+        .build()
+        .unwrap();
+    let sign_in_and_out = || {
+        let mut session = sessions.load_at(&request::<&str>([]), NOON);
+        *session = visit(1, "user-17");
+        let value = sessions.encode_at(&session, NOON).unwrap();
+        let mut session = sessions.decode_at(&value, NOON).unwrap();
+        session.destroy();
+        let saved = sessions.save_at(session, &mut HeaderMap::new(), NOON).unwrap();
+        assert_eq!(saved, Saved::Removed);
+    };
+    let told = |times| {
+        let text = logged(|| (0..times).for_each(|_| sign_in_and_out()));
+        assert!(!text.contains("user-17"), "{text}");
+        count(&text, "INFO", "65 sessions")
+    };
+    assert_eq!((told(64), told(1), told(1)), (0, 1, 0));
+}
+
+#[test]
+fn a_line_of_a_feed_that_is_none_is_an_error_once_a_minute() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data/ended.log");
+    drop(FileFeed::open(&path, &list()).unwrap());
+    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(b"none\nneither\n").unwrap();
+    // What is there is read before it returns.
+    let text = logged(|| drop(FileFeed::open_with_clock(&path, &list(), || NOON).unwrap()));
+    assert_eq!(count(&text, "ERROR", "was skipped"), 1, "{text}");
 }

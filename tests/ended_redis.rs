@@ -4,6 +4,9 @@
 
 #![cfg(unix)]
 
+#[path = "support/log.rs"]
+mod log;
+
 use redis::Commands;
 use sealed_session::{EndedSessions, FeedError, RedisFeed};
 use std::net::{TcpListener, TcpStream};
@@ -368,7 +371,9 @@ async fn a_wrong_password_is_told_without_the_password() {
     assert!(error.to_string().contains("password"), "names the fix: {error}");
     // The list is free for another attempt.
     let feed = RedisFeed::connect(&url("correct-horse"), &ended).await.unwrap();
-    assert!(!format!("{feed:?}").contains("correct-horse"));
+    let text = format!("{feed:?}");
+    assert!(text.contains(&format!("127.0.0.1:{}", engine.port)), "{text}");
+    assert!(!text.contains("correct-horse"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -418,6 +423,49 @@ async fn an_engine_that_is_not_there_is_an_error_unless_it_may_come_later() {
     engine.run();
     wait_until("it is sent", || feed.health().unsent == 0).await;
     wait_until("it is well", || feed.health().behind_since.is_none()).await;
+}
+
+/// On one thread, so that what the feed logs is logged on it.
+#[tokio::test]
+async fn an_engine_that_is_away_is_an_error_and_its_return_is_told() {
+    let Some(mut engine) = Engine::start(&[]) else { return };
+    engine.kill();
+    log::listen();
+    let ended = EndedSessions::new("shop", Duration::hours(8));
+    let feed = RedisFeed::connect_in_background(&engine.url(), &ended).unwrap();
+    wait_until("it is behind", || feed.health().behind_since.is_some()).await;
+    engine.run();
+    wait_until("it is well", || feed.health().behind_since.is_none()).await;
+    let text = log::heard();
+    let count = |level, what| {
+        text.lines().filter(|line| line.contains(level) && line.contains(what)).count()
+    };
+    assert_eq!(count("ERROR", "is behind"), 1, "once a minute: {text}");
+    assert_eq!(count("INFO", "has caught up"), 1, "{text}");
+}
+
+#[tokio::test]
+async fn a_flush_says_what_was_not_sent_in_time() {
+    let ended = EndedSessions::new("shop", Duration::hours(8));
+    // Nobody serves the first port.
+    let feed = RedisFeed::connect_in_background("redis://127.0.0.1:1/0", &ended).unwrap();
+    ended.end(new_id()).unwrap();
+    let error = feed.flush(Duration::ZERO).await.unwrap_err();
+    assert!(matches!(error, FeedError::Unsent { unsent: 1 }), "{error}");
+}
+
+#[tokio::test]
+async fn entries_that_the_stream_has_lost_are_an_error() {
+    let Some(engine) = Engine::start(&[]) else { return };
+    let one = Server::start(&engine).await;
+    one.end(3).await;
+    one.knows(3).await;
+    log::listen();
+    redis::cmd("FLUSHALL").exec(&mut engine.connection()).unwrap();
+    later_knows(&engine, 3, 0).await;
+    let text = log::heard();
+    let is_told = |line: &str| line.contains("ERROR") && line.contains("lost entries");
+    assert!(text.lines().any(is_told), "{text}");
 }
 
 #[tokio::test]

@@ -45,3 +45,46 @@ impl Aside {
         self.entries.keys().copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: u64 = 1_795_262_400_000;
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(NOON + millis)
+    }
+
+    fn entry() -> Entry {
+        Entry::Everyone { before: at(3_600_000) }
+    }
+
+    #[test]
+    fn what_was_ended_here_stays_that_whoever_else_tells_of_it() {
+        for (first, second, kept) in [
+            (Source::Here, Source::Feed, Source::Here),
+            (Source::Feed, Source::Here, Source::Here),
+            (Source::Feed, Source::Feed, Source::Feed),
+        ] {
+            let mut aside = Aside::default();
+            aside.keep(entry(), first);
+            aside.keep(entry(), second);
+            assert_eq!(aside.take_due(at(0)), [(entry(), kept)], "{first:?}, {second:?}");
+        }
+    }
+
+    #[test]
+    fn entries_are_judged_again_once_a_minute_has_passed_in_either_direction() {
+        let mut aside = Aside::default();
+        let mut is_due = |millis| {
+            aside.keep(entry(), Source::Feed);
+            !aside.take_due(at(millis)).is_empty()
+        };
+        assert!(is_due(0));
+        assert!(!is_due(59_999));
+        assert!(is_due(60_000));
+        assert!(!is_due(1));
+        assert!(is_due(0));
+    }
+}

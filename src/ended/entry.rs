@@ -97,12 +97,12 @@ impl EntryFormat {
             Entry::Cut { subject, number, time } => {
                 bytes.push(&subject.to_bytes());
                 bytes.push(&number.to_be_bytes());
-                bytes.push(&time_bytes(time));
+                bytes.push(&time.to_six_bytes());
             }
-            Entry::Everyone { before } => bytes.push(&time_bytes(before)),
+            Entry::Everyone { before } => bytes.push(&before.to_six_bytes()),
             Entry::Keep { seconds, before } => {
                 bytes.push(&seconds.to_be_bytes());
-                bytes.push(&time_bytes(before));
+                bytes.push(&before.to_six_bytes());
             }
         }
         let check = self.check(bytes.as_ref());
@@ -170,18 +170,12 @@ pub(crate) fn created(id: Uuid) -> Option<Timestamp> {
     if id.get_version_num() != 7 || id.get_variant() != Variant::RFC4122 {
         return None;
     }
-    let millis = id.as_bytes()[..6].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-    Some(Timestamp::from_millis(millis))
-}
-
-fn time_bytes(time: Timestamp) -> [u8; 6] {
-    let [_, _, time @ ..] = time.millis().to_be_bytes();
-    time
+    let [a, b, c, d, e, f, ..] = id.into_bytes();
+    Some(Timestamp::from_six_bytes([a, b, c, d, e, f]))
 }
 
 fn take_time(rest: &mut &[u8]) -> Result<Timestamp, ApplyError> {
-    let time: [u8; 6] = take(rest)?;
-    Ok(Timestamp::from_millis(time.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))))
+    take(rest).map(Timestamp::from_six_bytes)
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], ApplyError> {

@@ -69,6 +69,13 @@ struct Turn {
     stop: bool,
 }
 
+impl Turn {
+    /// Whether the thread may sleep on.
+    fn is_idle(&self) -> bool {
+        !self.asked && !self.stop
+    }
+}
+
 impl Shared {
     fn new(ended: &EndedSessions) -> Shared {
         let health = HealthCell::new(ended.namespace());
@@ -191,11 +198,9 @@ impl FileFeed {
 
 /// Sleeps until it is time or somebody asks; returns whether this is the last round.
 fn wait(shared: &Shared) -> bool {
-    let turn = shared.turn();
-    let idle = |turn: &mut Turn| !turn.asked && !turn.stop;
     let (mut turn, _) = shared
         .changed
-        .wait_timeout_while(turn, EVERY, idle)
+        .wait_timeout_while(shared.turn(), EVERY, |turn| turn.is_idle())
         .unwrap_or_else(PoisonError::into_inner);
     turn.asked = false;
     turn.stop

@@ -1,6 +1,7 @@
 //! How a feed is doing.
 
 use crate::ended::events;
+use crate::telemetry::OncePerMinute;
 use crate::timestamp::Timestamp;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::{Duration, OffsetDateTime};
@@ -37,7 +38,7 @@ pub(crate) struct HealthCell {
 struct State {
     behind_since: Option<Timestamp>,
     error: Option<String>,
-    told: Option<Timestamp>,
+    told: OncePerMinute,
 }
 
 impl HealthCell {
@@ -48,9 +49,7 @@ impl HealthCell {
     pub(crate) fn failed(&self, problem: String, now: Timestamp) {
         let mut state = self.lock();
         state.behind_since.get_or_insert(now);
-        let due = state.told.is_none_or(|told| now.millis().abs_diff(told.millis()) >= 60_000);
-        if due {
-            state.told = Some(now);
+        if state.told.may(now) {
             events::feed_behind(&problem);
         }
         state.error = Some(problem);

@@ -5,8 +5,9 @@
 
 use crate::ended::entry;
 use crate::ended::events;
-use crate::ended::packed::{CutValue, IdValue, Key, MAX_CUT_TIME, PackedCut, Place, SHARDS};
+use crate::ended::packed::{CutValue, Key, MAX_CUT_TIME, PackedCut, Place, SHARDS};
 use crate::ended::put::{Locked, MAX_EVERYONE_AHEAD, after, last_of_cut};
+use crate::ended::subject::Subject;
 #[cfg(feature = "redis")]
 use crate::ended::{entry::Entry, list::EndedSessions, number::NO_CUT};
 use crate::timestamp::Timestamp;
@@ -36,7 +37,7 @@ impl Locked<'_> {
         if passed > 0 {
             self.writer.sweep.passed(passed * MILLIS_A_SHARD, self.now);
             for _ in 0..passed.min(MAX_SHARDS_AT_ONCE) {
-                self.sweep_next(false);
+                self.sweep_next();
             }
         }
     }
@@ -44,30 +45,29 @@ impl Locked<'_> {
     /// Looks through all shards.
     pub(crate) fn sweep_all(&mut self) {
         for _ in 0..SHARDS {
-            self.sweep_next(true);
+            self.sweep_next();
         }
     }
 
-    fn sweep_next(&mut self, covered_too: bool) {
-        let covered_too = covered_too || self.writer.sweep.may_have_covered();
+    fn sweep_next(&mut self) {
         let shard = self.writer.sweep.next();
-        self.sweep_shard(shard, covered_too);
+        self.sweep_shard(shard);
         if let Some(greatest) = self.writer.sweep.end_of_round() {
             self.list.greatest_cut.store(greatest, Relaxed);
         }
     }
 
-    fn sweep_shard(&mut self, index: usize, covered_too: bool) {
+    fn sweep_shard(&mut self, index: usize) {
         let at = |key| Place { shard: index as u8, key };
         let mut gone: Vec<(Kind, Place)> = Vec::new();
-        let mut may_be_covered: Vec<(Key, IdValue)> = Vec::new();
-        let look_for_covered = covered_too && self.writer.cuts > 0;
+        let mut may_be_covered: Vec<(Place, Subject, u32)> = Vec::new();
+        let look_for_covered = self.writer.sweep.may_have_covered();
         let shard = self.list.shard(index);
         for (key, value) in &shard.ids {
             if self.has_passed(created(at(*key)).millis()) {
                 gone.push((Kind::Id, at(*key)));
-            } else if look_for_covered && value.subject().is_some() {
-                may_be_covered.push((*key, *value));
+            } else if let Some(subject) = value.subject().filter(|_| look_for_covered) {
+                may_be_covered.push((at(*key), subject, value.cut()));
             }
         }
         for (key, value) in &shard.cuts {
@@ -88,9 +88,9 @@ impl Locked<'_> {
         for (kind, place) in gone {
             self.remove(kind, place, Raise::Yes);
         }
-        for (key, value) in may_be_covered {
-            if value.subject().is_some_and(|subject| self.covers(subject, value.cut())) {
-                self.remove(Kind::Id, at(key), Raise::No);
+        for (place, subject, cut) in may_be_covered {
+            if self.covers(subject, cut) {
+                self.remove(Kind::Id, place, Raise::No);
             }
         }
     }

@@ -198,7 +198,8 @@ impl EndedSessions {
 }
 
 fn seconds(keep: Duration) -> u32 {
-    let seconds = keep.whole_seconds() + i64::from(keep.subsec_nanoseconds() > 0);
+    let part = i64::from(keep.subsec_nanoseconds() > 0);
+    let seconds = keep.whole_seconds().saturating_add(part);
     u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
 }
 

@@ -181,13 +181,11 @@ pub(crate) struct CountValue {
 
 impl CountValue {
     pub(crate) fn new(count: u8, since: Timestamp) -> CountValue {
-        let [_, _, since @ ..] = since.millis().to_be_bytes();
-        CountValue { count, since }
+        CountValue { count, since: since.to_six_bytes() }
     }
 
     pub(crate) fn since(&self) -> Timestamp {
-        let millis = self.since.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        Timestamp::from_millis(millis)
+        Timestamp::from_six_bytes(self.since)
     }
 }
 

@@ -209,14 +209,13 @@ impl Locked<'_> {
         }
         let is_new = known.is_none_or(|known| (known.number, known.time) != (cut.number, cut.time));
         match source {
-            Source::Here if is_new => {
-                self.writer.outbox.mark(&mut cut.unsent, Hint::Cut(place));
-            }
+            // A cut that is made here is greater than the known one.
+            Source::Here => self.writer.outbox.mark(&mut cut.unsent, Hint::Cut(place)),
             // As great as ours: a feed has it, or has a greater one.
             Source::Feed if (number, time) >= (cut.number, cut.time) => {
                 self.writer.outbox.unmark(&mut cut.unsent);
             }
-            _ => {}
+            Source::Feed => {}
         }
         shard.cuts.insert(place.key, PackedCut::from(cut));
         if raises {
@@ -258,8 +257,7 @@ impl Locked<'_> {
 
     /// Whether the subject's cut already ends what carries this one.
     pub(crate) fn covers(&self, subject: Subject, cut: u32) -> bool {
-        self.writer.cuts > 0
-            && self.list.cut(Place::of_subject(subject)).is_some_and(|known| known.number > cut)
+        self.list.cut(Place::of_subject(subject)).is_some_and(|known| known.number > cut)
     }
 
     /// Whether what counts from this time on, in milliseconds, has been kept long enough.

@@ -226,3 +226,16 @@ impl fmt::Debug for RedisFeed {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "redis-tls"))]
+mod tests {
+    use super::*;
+
+    /// By itself rustls takes the only one that is compiled in, as here. An application may have two.
+    #[test]
+    fn there_is_a_crypto_provider_once_a_feed_is_made() {
+        let ended = EndedSessions::new("shop", Duration::hours(8));
+        let _feed = RedisFeed::new("redis://127.0.0.1/0", &ended, Timestamp::now).unwrap();
+        assert!(rustls::crypto::CryptoProvider::get_default().is_some());
+    }
+}

@@ -32,9 +32,8 @@ impl Sweep {
 
     /// Takes in that this many milliseconds' worth of shards are looked through.
     pub(crate) fn passed(&mut self, millis: u64, now: Timestamp) {
-        // A clock that went back, or far ahead, starts the pace anew.
-        let next = Timestamp::from_millis(self.at.millis().saturating_add(millis));
-        self.at = if next <= now && now.millis() - next.millis() < 1000 { next } else { now };
+        // A clock that went back starts the pace anew.
+        self.at = Timestamp::from_millis(self.at.millis() + millis).min(now);
     }
 
     /// Returns the shard to look through now.

@@ -51,12 +51,12 @@ pub(crate) fn open(path: &Path) -> Result<(File, Identity), FeedError> {
         make_folder(folder).map_err(failed(path, "created, nor its folder"))?;
     }
     check_folder(path, folder)?;
-    match fs::metadata(path) {
-        // Before it is opened, for opening a pipe would wait.
-        Ok(metadata) if !metadata.is_file() => return Err(refused(path, "is not a file")),
-        Ok(metadata) => check_file(path, &metadata)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(path, "read")(error)),
+    // Before it is opened, for opening a pipe would wait. Why there is none, opening it tells.
+    if let Ok(metadata) = fs::metadata(path) {
+        if !metadata.is_file() {
+            return Err(refused(path, "is not a file"));
+        }
+        check_file(path, &metadata)?;
     }
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
@@ -164,4 +164,39 @@ fn check_file(path: &Path, metadata: &Metadata) -> Result<(), FeedError> {
 #[cfg(not(unix))]
 fn check_file(_: &Path, _: &Metadata) -> Result<(), FeedError> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_alone_is_in_the_current_folder() {
+        assert_eq!(folder_of(Path::new("ended.log")), Path::new("."));
+        assert_eq!(folder_of(Path::new("data/ended.log")), Path::new("data"));
+    }
+
+    #[test]
+    fn a_path_that_names_nothing_is_told_from_one_that_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert_eq!(Identity::at(&file).unwrap(), None);
+        fs::write(&file, "").unwrap();
+        assert!(Identity::at(&file).unwrap().is_some());
+        #[cfg(unix)]
+        assert!(Identity::at(&file.join("in a file")).is_err());
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_a_new_file_and_cannot_be_removed_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ended.log");
+        let new = folder.path().join(".ended.log.new");
+        fs::write(&new, "of somebody who was interrupted").unwrap();
+        assert_eq!(create_beside(&path).unwrap().1, new);
+        fs::remove_file(&new).unwrap();
+        fs::create_dir(&new).unwrap();
+        let error = create_beside(&path).unwrap_err();
+        assert_ne!(error.kind(), io::ErrorKind::AlreadyExists, "why it is still there");
+    }
 }

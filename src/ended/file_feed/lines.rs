@@ -85,6 +85,32 @@ mod tests {
     }
 
     #[test]
+    fn a_line_stands_for_bytes_if_it_is_not_too_long() {
+        let len = |line: usize| decode(&vec![b'A'; line], &mut [0; MAX_LINE]).map(<[u8]>::len);
+        assert_eq!((len(0), len(MAX_LINE), len(MAX_LINE + 4)), (Some(0), Some(192), None));
+        assert_eq!(decode(b"no base64!", &mut [0; MAX_LINE]), None);
+    }
+
+    /// Fails first, and then has a line.
+    struct Fails(Option<io::ErrorKind>, &'static [u8]);
+
+    impl Read for Fails {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.take() {
+                Some(kind) => Err(kind.into()),
+                None => self.1.read(buffer),
+            }
+        }
+    }
+
+    #[test]
+    fn reading_goes_on_when_a_signal_came_between_and_else_fails() {
+        let read = |kind| read(Fails(Some(kind), b"line\n"), |_| {}).map_err(|error| error.kind());
+        assert_eq!(read(io::ErrorKind::Interrupted), Ok(5));
+        assert_eq!(read(io::ErrorKind::Other), Err(io::ErrorKind::Other));
+    }
+
+    #[test]
     fn a_line_of_a_megabyte_is_skipped_without_being_kept() {
         let mut text = vec![b'x'; 1 << 20];
         text.extend_from_slice(b"\nnext\n");

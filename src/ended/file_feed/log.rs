@@ -8,6 +8,7 @@ use crate::ended::error::ApplyError;
 use crate::ended::events;
 use crate::ended::feed_error::FeedError;
 use crate::ended::list::EndedSessions;
+use crate::telemetry::OncePerMinute;
 use crate::timestamp::Timestamp;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -51,8 +52,8 @@ pub(crate) struct Log {
     /// The longest time for which the file says that ends are kept, in seconds.
     keep: Option<u32>,
     later: Vec<Vec<u8>>,
-    foreign_told: Option<Timestamp>,
-    /// The size after the last compaction: it must double before the next.
+    foreign_told: OncePerMinute,
+    /// The size after the last compaction: it must grow by half before the next.
     compacted: u64,
 }
 
@@ -69,7 +70,7 @@ impl Log {
             len: 0,
             keep: None,
             later: Vec::new(),
-            foreign_told: None,
+            foreign_told: OncePerMinute::default(),
             compacted: 0,
         })
     }
@@ -131,10 +132,7 @@ impl Log {
                     if matches!(error, ApplyError::UnknownVersion(_)) && later.len() < MAX_LATER {
                         later.push(line.to_vec());
                     }
-                    let due = foreign_told
-                        .is_none_or(|told| now.millis().abs_diff(told.millis()) >= 60_000);
-                    if due {
-                        *foreign_told = Some(now);
+                    if foreign_told.may(now) {
                         events::feed_entry_refused(&error);
                     }
                 }
@@ -241,9 +239,7 @@ impl Log {
     }
 
     fn is_compactable(&self) -> bool {
-        let needed = (self.ended.list.facts() as u64 + 2) * BYTES_A_LINE;
-        let limit = MIN_COMPACTED.max(2 * needed).max(self.compacted + self.compacted / 2);
-        self.len > limit
+        self.len > most_bytes(self.ended.list.facts() as u64, self.compacted)
     }
 
     /// Writes a new file and renames it over this one, whose lock is held.
@@ -282,5 +278,23 @@ impl Log {
         })?;
         file.flush()?;
         file.get_ref().sync_all()
+    }
+}
+
+/// How long a file of so many facts may get, which had `compacted` bytes when it was written anew.
+fn most_bytes(facts: u64, compacted: u64) -> u64 {
+    let needed = (facts + 2) * BYTES_A_LINE;
+    MIN_COMPACTED.max(2 * needed).max(compacted + compacted / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_be_twice_as_long_as_its_facts_need() {
+        assert_eq!(most_bytes(0, 0), 1 << 20);
+        assert_eq!(most_bytes(9_998, 0), 2 * 10_000 * 57);
+        assert_eq!(most_bytes(9_998, 1_000_000), 1_500_000, "half as long again");
     }
 }

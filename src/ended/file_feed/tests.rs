@@ -22,7 +22,7 @@ impl Host {
         let ended = EndedSessions::new("shop", keep);
         let mut log = Log::open(&self.path, &ended).unwrap();
         log.read_new(at(0)).unwrap();
-        assert_eq!(log.append(at(0)).unwrap(), Appended::All);
+        first_append(&mut log, &self.path, &|| at(0)).unwrap();
         let carrier = Carrier {
             log,
             ended: ended.clone(),
@@ -137,6 +137,53 @@ fn a_lock_that_another_holds_is_tried_for_ten_seconds_while_reading_goes_on() {
 }
 
 #[test]
+#[cfg(unix)]
+fn an_append_that_failed_is_tried_again_after_a_second() {
+    use std::os::unix::fs::PermissionsExt;
+    let host = Host::new();
+    let folder = host.path.parent().unwrap();
+    let open_to = |mode| {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mut one = host.process(KEEP);
+    one.end("17", 0);
+    std::fs::remove_file(&host.path).unwrap();
+    open_to(0o777); // Here it makes no new one.
+    one.round(0);
+    assert!(one.health().error.unwrap().contains("chmod go-w"));
+    open_to(0o700);
+    one.round(0);
+    assert!(!host.path.exists(), "not yet");
+    one.round(1);
+    assert_eq!((one.health().unsent, one.health().behind_since), (0, None));
+}
+
+#[test]
+fn the_thread_sleeps_on_unless_it_is_asked_or_told_to_stop() {
+    let is_idle = |asked, stop| Turn { asked, stop }.is_idle();
+    assert!(is_idle(false, false));
+    assert!(!is_idle(true, false) && !is_idle(false, true) && !is_idle(true, true));
+}
+
+#[test]
+fn a_question_has_one_round_made() {
+    let shared = Shared::new(&EndedSessions::new("shop", KEEP));
+    shared.ask();
+    assert!(!shared.turn().is_idle());
+    assert!(!wait(&shared), "it is not the last round");
+    assert!(shared.turn().is_idle());
+}
+
+#[test]
+fn debug_shows_the_path_and_how_the_feed_is_doing() {
+    let host = Host::new();
+    let ended = EndedSessions::new("shop", KEEP);
+    let feed = FileFeed::open_with_clock(&host.path, &ended, || at(0).to_time()).unwrap();
+    let text = format!("{feed:?}");
+    assert!(text.contains("ended.log") && text.contains("behind_since: None"), "{text}");
+}
+
+#[test]
 fn a_line_that_was_never_finished_is_cut_off_before_the_next() {
     let host = Host::new();
     let (mut one, mut two) = (host.process(KEEP), host.process(KEEP));
@@ -154,6 +201,63 @@ fn a_line_that_was_never_finished_is_cut_off_before_the_next() {
         assert!(one.knows(&torn.to_string()), "{torn}");
     }
     assert_eq!(host.lines(), 41);
+}
+
+#[test]
+fn a_lock_is_nothing_to_a_process_that_has_nothing_to_append() {
+    let host = Host::new();
+    let mut one = host.process(KEEP);
+    let other = OpenOptions::new().append(true).open(&host.path).unwrap();
+    other.lock().unwrap();
+    for seconds in [0, 10, 20] {
+        one.round(seconds);
+        assert_eq!(one.health().behind_since, None, "{seconds}");
+    }
+}
+
+#[test]
+fn a_file_that_grew_is_not_taken_for_another() {
+    let host = Host::new();
+    let (mut one, mut two) = (host.process(KEEP), host.process(KEEP));
+    // Told by somebody else. It would be in the file if that were another one.
+    two.end("16", 0);
+    let told = two.ended.unsent(1);
+    told.entries().for_each(|entry| {
+        one.ended.apply_at(entry.as_ref(), at(0).to_time()).unwrap();
+    });
+    two.ended.confirm(&told);
+    one.round(0);
+    two.end("17", 0);
+    two.round(0);
+    one.round(0);
+    one.end("18", 0);
+    one.round(0);
+    one.round(0);
+    assert!(one.knows("17"));
+    assert_eq!(host.lines(), 3, "keep, 17 and 18");
+}
+
+#[test]
+fn a_file_in_the_place_of_another_is_read_by_a_process_that_has_nothing_to_append() {
+    let (host, other) = (Host::new(), Host::new());
+    let (mut one, mut two) = (host.process(KEEP), other.process(KEEP));
+    two.end("17", 0);
+    two.round(0);
+    std::fs::rename(&other.path, &host.path).unwrap();
+    one.round(0);
+    assert!(one.knows("17"));
+}
+
+#[test]
+fn of_lines_of_later_versions_a_bounded_number_is_kept() {
+    let host = Host::new();
+    let mut one = host.process(KEEP);
+    let later = base64_simd::URL_SAFE_NO_PAD.encode_to_string([2; 18]) + "\n";
+    let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
+    std::io::Write::write_all(&mut file, later.repeat(65_537).as_bytes()).unwrap();
+    one.end("17", 0);
+    one.round(0);
+    assert_eq!(host.lines(), 2 + 65_536);
 }
 
 #[test]
@@ -275,7 +379,7 @@ fn a_file_of_superfluous_lines_is_written_anew_with_all_that_counts() {
     let line = std::fs::read_to_string(&host.path).unwrap().lines().last().unwrap().to_owned();
     let later = base64_simd::URL_SAFE_NO_PAD.encode_to_string([2, 1, 2, 3]);
     let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
-    let text = format!("{line}\n").repeat(30_000) + &later + "\n";
+    let text = format!("{line}\n").repeat(30_000) + &later + "\nof nobody\n";
     std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
     // Somebody was killed while he wrote it anew.
     std::fs::write(host.path.with_file_name(".ended.log.new"), "rubbish").unwrap();

@@ -11,6 +11,7 @@ use crate::ended::events;
 use crate::ended::health::HealthCell;
 use crate::ended::list::EndedSessions;
 use crate::random;
+use crate::telemetry::OncePerMinute;
 use crate::timestamp::Timestamp;
 use redis::{Client, RedisError, RedisResult};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,7 +62,7 @@ pub(super) struct State {
     comparison: Comparison,
     sent: Sent,
     connected_before: bool,
-    refused_told: Option<Timestamp>,
+    refused_told: OncePerMinute,
 }
 
 /// Whether the list is being compared with the stream, to send what that does not hold.
@@ -176,12 +177,10 @@ impl Carrier {
         let mut state = self.state();
         let all_read = read.len() < READ_BATCH;
         for read in read {
-            if let Err(error) = self.ended.apply_bytes(&read.entry, now) {
-                let told = state.refused_told;
-                if told.is_none_or(|told| now.millis().abs_diff(told.millis()) >= 60_000) {
-                    state.refused_told = Some(now);
-                    events::feed_entry_refused(&error);
-                }
+            if let Err(error) = self.ended.apply_bytes(&read.entry, now)
+                && state.refused_told.may(now)
+            {
+                events::feed_entry_refused(&error);
             }
             if epoch == state.epoch {
                 state.history.read(read.id);

@@ -112,7 +112,8 @@ impl History {
 /// Whether the last entry that was read must be there: if it is not, the stream has another
 /// history.
 pub(crate) fn must_hold(read_to: StreamId, info: &StreamInfo) -> bool {
-    read_to > StreamId::default() && info.first_id.is_some_and(|first| first <= read_to)
+    // Nothing was read is 0-0, and no entry has that id.
+    info.first_id.is_some_and(|first| first <= read_to)
 }
 
 #[cfg(test)]
@@ -177,6 +178,18 @@ mod tests {
         let horizon = NOW + 5 * MINUTE;
         let info = info(NOW + 6 * MINUTE, NOW + 10 * MINUTE, 11);
         assert!(!read().is_lost(read().read_to, Some(&info), horizon, |_| false));
+    }
+
+    #[test]
+    fn a_stream_trimmed_further_than_by_age_is_lost() {
+        // With the hour for clocks that differ, what was read in the first five minutes may go.
+        let horizon = NOW + 5 * MINUTE - 3_600_000;
+        let is_lost = |first| {
+            let info = info(first, NOW + 10 * MINUTE, 11);
+            read().is_lost(read().read_to, Some(&info), horizon, |_| false)
+        };
+        assert!(!is_lost(NOW + 5 * MINUTE));
+        assert!(is_lost(NOW + 5 * MINUTE + 1));
     }
 
     #[test]

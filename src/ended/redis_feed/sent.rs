@@ -87,11 +87,36 @@ mod tests {
     }
 
     #[test]
+    fn a_cut_waits_whatever_else_was_sent_meanwhile() {
+        let (mut sent, now) = (Sent::default(), Instant::now());
+        let later = |millis| now + Duration::from_millis(millis);
+        sent.sent(&[cut("17", 2)], now);
+        sent.sent(&[cut("18", 2)], later(500));
+        assert!(sent.must_wait(&cut("17", 3), later(999)));
+    }
+
+    fn many(numbers: std::ops::Range<u32>) -> Vec<Entry> {
+        let (subject, time) = (Subject::of("shop", "17"), Timestamp::default());
+        numbers.map(|number| Entry::Cut { subject, number, time }).collect()
+    }
+
+    #[test]
     fn too_much_to_remember_is_told() {
         let (mut sent, now) = (Sent::default(), Instant::now());
-        let many: Vec<Entry> = (0..70_000).map(|n| cut("17", n)).collect();
-        sent.sent(&many, now);
+        sent.sent(&many(0..65_536), now);
+        assert!(sent.lately(now).is_some());
+        sent.sent(&many(65_536..65_537), now);
         assert_eq!(sent.lately(now), None);
         assert!(sent.lately(now + SENT_AGAIN).is_some());
+    }
+
+    #[test]
+    fn what_is_not_sent_again_any_more_makes_room() {
+        let (mut sent, now) = (Sent::default(), Instant::now());
+        let at = |seconds| now + Duration::from_secs(seconds);
+        sent.sent(&many(0..65_535), now);
+        sent.sent(&[cut("18", 2)], at(300));
+        sent.sent(&[cut("18", 3)], at(600));
+        assert_eq!(sent.lately(at(600)).map(|lately| lately.len()), Some(2));
     }
 }

@@ -29,6 +29,16 @@ pub(super) fn may_be_for_length(ended: &EndedSessions, info: &StreamInfo) -> boo
     info.len >= ended.max_entries() as u64
 }
 
+/// Whether something is to leave.
+fn is_due(info: &StreamInfo, horizon: u64, excess: u64) -> bool {
+    excess > 0 || info.first_id.is_some_and(|first| first.millis + PATIENCE < horizon)
+}
+
+/// Whether an entry stays, and all that follow, when so many have been dropped before it.
+fn stays(id: StreamId, dropped: u64, horizon: u64, excess: u64) -> bool {
+    id.millis >= horizon && dropped >= excess
+}
+
 /// Removes what is too old or too much, after what still matters of it was appended again, and an
 /// `everyone` for the rest.
 pub(super) async fn trim(
@@ -40,8 +50,7 @@ pub(super) async fn trim(
 ) -> RedisResult<()> {
     let horizon = horizon(ended, info, now);
     let excess = excess(ended, info);
-    let old = info.first_id.is_some_and(|first| first.millis + PATIENCE < horizon);
-    if !old && excess == 0 {
+    if !is_due(info, horizon, excess) {
         return Ok(());
     }
     let mut dropped: Vec<Read> = Vec::new();
@@ -51,7 +60,7 @@ pub(super) async fn trim(
         let Some(last) = batch.last() else { break };
         from = last.id.next();
         for read in batch {
-            if read.id.millis >= horizon && dropped.len() as u64 >= excess {
+            if stays(read.id, dropped.len() as u64, horizon, excess) {
                 break 'reading;
             }
             dropped.push(read);
@@ -59,8 +68,7 @@ pub(super) async fn trim(
     }
     let Some(last) = dropped.last().map(|read| read.id) else { return Ok(()) };
     let plan = Plan::of(ended, &dropped, horizon, now);
-    let everyone = (plan.before > Timestamp::default())
-        .then(|| ended.list.format.write(&Entry::Everyone { before: plan.before }));
+    let everyone = plan.before.map(|before| ended.list.format.write(&Entry::Everyone { before }));
     // A few thousand at a time, as they are sent everywhere.
     for again in plan.again.chunks(READ_BATCH) {
         engine::append(&mut engine.plain, keys, again.iter()).await?;
@@ -76,19 +84,19 @@ struct Plan {
     /// entry of a later version.
     again: Vec<Vec<u8>>,
     /// Stands for everything else that leaves.
-    before: Timestamp,
+    before: Option<Timestamp>,
 }
 
 impl Plan {
     fn of(ended: &EndedSessions, dropped: &[Read], horizon: u64, now: Timestamp) -> Plan {
-        let mut plan = Plan { again: Vec::new(), before: Timestamp::default() };
+        let mut plan = Plan { again: Vec::new(), before: None };
         for read in dropped {
             let Ok(entry) = ended.list.format.read(&read.entry) else { continue };
             let is_old = read.id.millis < horizon;
             if is_old && ended.still_needs(&entry, now) {
                 plan.again.push(read.entry.clone());
-            } else if let Some(before) = ended.covered_by(&entry, now) {
-                plan.before = plan.before.max(before);
+            } else {
+                plan.before = plan.before.max(ended.covered_by(&entry, now));
             }
         }
         plan
@@ -130,6 +138,38 @@ mod tests {
         assert_eq!(horizon(&ended, &info(NOON), Timestamp::from_millis(NOON + HOUR)), expected);
     }
 
+    fn info(len: u64, first: u64) -> StreamInfo {
+        let (last_id, first_id) = (StreamId::at(NOON), Some(StreamId::at(first)));
+        StreamInfo { len, last_id, first_id, added: None }
+    }
+
+    #[test]
+    fn a_stream_may_be_twice_as_long_as_a_list() {
+        let ended = list().with_max_entries(10);
+        assert_eq!([20, 21, 25].map(|len| excess(&ended, &info(len, NOON))), [0, 1, 5]);
+    }
+
+    #[test]
+    fn a_stream_as_long_as_a_list_may_have_been_trimmed_for_its_length() {
+        let ended = list().with_max_entries(10);
+        assert_eq!([9, 10].map(|len| may_be_for_length(&ended, &info(len, NOON))), [false, true]);
+    }
+
+    #[test]
+    fn what_is_old_is_left_for_an_hour_and_what_is_too_much_is_not() {
+        let is_due = |first, excess| is_due(&info(9, first), NOON, excess);
+        assert!(!is_due(NOON - HOUR, 0));
+        assert!(is_due(NOON - HOUR - 1, 0));
+        assert!(is_due(NOON, 1));
+    }
+
+    #[test]
+    fn what_is_young_stays_once_the_rest_is_not_too_much() {
+        let stays = |at, dropped| stays(StreamId::at(at), dropped, NOON, 5);
+        assert!(stays(NOON, 5));
+        assert!(!stays(NOON, 4) && !stays(NOON - 1, 5));
+    }
+
     #[test]
     fn an_everyone_stands_for_what_goes() {
         let (ended, now) = (list(), Timestamp::from_millis(NOON));
@@ -140,7 +180,7 @@ mod tests {
         ];
         let plan = Plan::of(&ended, &dropped, NOON - 32 * HOUR, now);
         assert_eq!(plan.again, Vec::<Vec<u8>>::new());
-        assert_eq!(plan.before, Timestamp::from_millis(NOON - 45 * HOUR + 1));
+        assert_eq!(plan.before, Some(Timestamp::from_millis(NOON - 45 * HOUR + 1)));
     }
 
     #[test]
@@ -156,7 +196,7 @@ mod tests {
         let now = Timestamp::from_millis(NOON);
         let plan = Plan::of(&ended, &dropped, NOON - 32 * HOUR, now);
         assert_eq!(plan.again, [dropped[0].entry.clone()]);
-        assert_eq!(plan.before, Timestamp::default());
+        assert_eq!(plan.before, None);
     }
 
     #[test]
@@ -168,7 +208,7 @@ mod tests {
         ended.end_all_of_at("17", Timestamp::from_millis(NOON).to_time()).unwrap();
         let dropped = [read(&ended, made, entry)];
         let plan = Plan::of(&ended, &dropped, NOON - 32 * HOUR, Timestamp::from_millis(NOON));
-        assert_eq!(plan, Plan { again: Vec::new(), before: Timestamp::default() });
+        assert_eq!(plan, Plan { again: Vec::new(), before: None });
     }
 
     #[test]
@@ -176,7 +216,9 @@ mod tests {
         let (ended, now) = (list(), Timestamp::from_millis(NOON));
         ended.end_at(id(NOON - HOUR), now.to_time()).unwrap();
         let entry = ended.unsent(1).entries[0];
-        let plan = Plan::of(&ended, &[read(&ended, NOON, entry)], NOON - 32 * HOUR, now);
-        assert_eq!(plan.before, Timestamp::from_millis(NOON - HOUR + 1));
+        for at in [NOON, NOON - 32 * HOUR] {
+            let plan = Plan::of(&ended, &[read(&ended, at, entry)], NOON - 32 * HOUR, now);
+            assert_eq!(plan.before, Some(Timestamp::from_millis(NOON - HOUR + 1)));
+        }
     }
 }

@@ -126,6 +126,19 @@ fn counters_count_as_entries_and_leave_without_raising_anything() {
 }
 
 #[test]
+fn counters_leave_for_room_only_while_they_are_more_than_half() {
+    let left = |max_entries, users| {
+        let list = list().with_max_entries(max_entries);
+        for n in 0..users {
+            destroy(&list, sign_in(&list, &n.to_string(), NOON + n, n), NOON + HOUR);
+        }
+        (list.status().ids, list.status().counters)
+    };
+    assert_eq!(left(5, 3), (2, 3), "of three and three an id leaves");
+    assert_eq!(left(6, 4), (3, 3), "of four and four an id, of three and four a counter");
+}
+
+#[test]
 fn one_user_in_a_loop_harms_only_himself() {
     let list = list().with_max_entries(500);
     let others: Vec<Held> =
@@ -182,6 +195,42 @@ fn a_clock_that_runs_brings_the_list_round_in_a_minute() {
 }
 
 #[test]
+fn one_shard_is_looked_through_in_234_milliseconds_however_unevenly_they_come() {
+    let list = list();
+    // One in each shard.
+    for n in 0..256 {
+        list.end_at(id(NOON, n), time(NOON)).unwrap();
+    }
+    // The pace is kept from 1970 on.
+    let start = (NOON + KEEP + DAY).next_multiple_of(234);
+    let left_at = |millis| {
+        list.tidy(at(start + millis));
+        list.status().ids
+    };
+    assert_eq!(left_at(0), 240, "no change of the list waits for more than 16");
+    assert_eq!(left_at(233), 240);
+    assert_eq!(left_at(234), 239);
+    assert_eq!(left_at(534), 238, "66 ms late");
+    assert_eq!(left_at(702), 237, "and on time again");
+    // Of two threads the one that read the clock first may come second.
+    assert_eq!(left_at(502), 237);
+    assert_eq!(left_at(736), 237);
+}
+
+#[test]
+fn what_a_cut_covers_leaves_as_the_clock_runs_without_raising_anything() {
+    let list = list();
+    for n in 0..50 {
+        destroy(&list, sign_in(&list, "17", NOON, n), NOON);
+    }
+    list.end_all_of_at("17", time(NOON)).unwrap();
+    for tick in 0..700 {
+        list.tidy(at(NOON + tick * 100));
+    }
+    assert_eq!((list.status().ids, list.status().everyone), (0, None));
+}
+
+#[test]
 fn four_million_entries_and_one_more() {
     let list = list();
     for n in 0..4_000_000 {
@@ -191,4 +240,65 @@ fn four_million_entries_and_one_more() {
     list.end_at(id(NOON + HOUR, 4_000_000), time(NOON + HOUR)).unwrap();
     assert!(list.len() <= 4_000_000 && list.len() > 3_900_000);
     assert!(is_ended(&list, Held { id: id(NOON, 1), subject: None, cut: 0 }));
+}
+
+/// What may leave a feed, and what then stands for it.
+#[cfg(feature = "redis")]
+mod feed {
+    use super::*;
+    use crate::ended::entry::Entry;
+    use crate::ended::subject::Subject;
+
+    fn ended_id(n: u64, subject: Option<Subject>, cut: u32) -> Entry {
+        Entry::Id { id: id(NOON, n), subject, cut }
+    }
+
+    #[test]
+    fn an_id_is_needed_while_it_is_listed_and_has_not_been_kept_long_enough() {
+        let list = list();
+        list.end_at(id(NOON, 1), time(NOON)).unwrap();
+        let needs = |n, now| list.still_needs(&ended_id(n, None, 0), at(now));
+        assert!(needs(1, NOON + KEEP + DAY - 1));
+        assert!(!needs(1, NOON + KEEP + DAY));
+        assert!(!needs(2, NOON), "it is not listed");
+    }
+
+    #[test]
+    fn a_cut_is_needed_while_no_greater_one_is_listed_and_it_has_not_been_kept_long_enough() {
+        let list = list();
+        list.end_all_of_at("17", time(NOON)).unwrap();
+        let subject = list.subject("17");
+        let number = list.cut(subject);
+        let needs = |number, now| {
+            list.still_needs(&Entry::Cut { subject, number, time: at(NOON) }, at(now))
+        };
+        assert!(needs(number, NOON + HOUR + KEEP + DAY - 1), "its number is an hour ahead");
+        assert!(!needs(number, NOON + HOUR + KEEP + DAY));
+        assert!(!needs(number - 1, NOON), "a greater one is listed");
+    }
+
+    #[test]
+    fn an_id_that_goes_is_covered_by_its_subjects_cut_or_by_its_time() {
+        let list = list();
+        list.end_all_of_at("17", time(NOON)).unwrap();
+        let subject = list.subject("17");
+        let cut = list.cut(subject);
+        let covered_by =
+            |subject, cut| list.covered_by(&ended_id(1, subject, cut), at(NOON + HOUR));
+        let its_time = Some(at(NOON + 1));
+        assert_eq!(covered_by(Some(subject), cut - 1), None, "the cut ends it");
+        assert_eq!(covered_by(Some(subject), cut), its_time);
+        assert_eq!(covered_by(Some(list.subject("18")), 0), its_time, "no cut is 1");
+        assert_eq!(covered_by(None, 0), its_time);
+    }
+
+    #[test]
+    fn the_first_keep_of_a_feed_goes_without_a_trace() {
+        let list = list();
+        let covered_by = |before| {
+            list.covered_by(&Entry::Keep { seconds: 28_800, before: at(before) }, at(NOON))
+        };
+        assert_eq!(covered_by(0), None);
+        assert_eq!(covered_by(1), Some(at(1)));
+    }
 }

@@ -1,9 +1,12 @@
 //! What is recorded, and what an end ends.
 
 use super::fixture::*;
+use crate::ended::entry::{Entry, Source};
 use crate::ended::error::EndError;
+use crate::ended::list::EndedSessions;
 use crate::ended::put::Applied;
 use crate::ended::request::Recorded;
+use time::Duration;
 use uuid::Uuid;
 
 #[test]
@@ -24,6 +27,100 @@ fn an_id_that_is_no_uuidv7_is_refused() {
         assert!(error.to_string().contains("UUIDv7"), "{error}");
     }
     assert!(list.is_empty());
+}
+
+#[test]
+fn a_list_says_how_many_entries_it_has_and_how_many_it_may_have() {
+    let list = list();
+    assert_eq!((list.max_entries(), list.len(), list.is_empty()), (4_000_000, 0, true));
+    let list = list.with_max_entries(7);
+    list.end_at(id(NOON, 1), time(NOON)).unwrap();
+    assert_eq!((list.max_entries(), list.len(), list.is_empty()), (7, 1, false));
+    assert_eq!(list.with_max_entries(0).max_entries(), 1, "there is room for one");
+}
+
+#[test]
+fn a_keep_is_rounded_up_to_seconds() {
+    let kept = |keep| EndedSessions::new("shop", keep).keep();
+    assert_eq!(kept(Duration::seconds(2)), Duration::seconds(2));
+    assert_eq!(kept(Duration::milliseconds(1001)), Duration::seconds(2));
+    assert_eq!(kept(Duration::milliseconds(-1001)), Duration::ZERO);
+    assert_eq!(kept(Duration::MAX), Duration::seconds(i64::from(u32::MAX)));
+}
+
+#[test]
+fn facts_are_ids_and_cuts_without_counters() {
+    let list = list();
+    for n in 0..3 {
+        destroy(&list, sign_in(&list, "17", NOON, n), NOON);
+    }
+    for subject in ["18", "19"] {
+        list.end_all_of_at(subject, time(NOON)).unwrap();
+    }
+    assert_eq!((list.list.facts(), list.len()), (5, 6));
+    list.end_all_of_at("17", time(NOON)).unwrap();
+    assert_eq!((list.list.facts(), list.len()), (6, 6), "counting starts anew");
+}
+
+#[test]
+fn what_a_feed_tells_is_not_listed_if_it_is_ended_all_the_same() {
+    let list = list();
+    let apply = |entry| list.apply_bytes(list.list.format.write(&entry).as_ref(), at(NOON));
+    list.end_all_of_at("17", time(NOON)).unwrap();
+    let subject = Some(list.subject("17"));
+    assert_eq!(apply(Entry::Id { id: id(NOON, 1), subject, cut: 1 }), Ok(Applied::Known));
+    assert_eq!(apply(Entry::Everyone { before: at(NOON) }), Ok(Applied::New));
+    assert_eq!(apply(Entry::Everyone { before: at(NOON) }), Ok(Applied::Known));
+    let created = |created, n| Entry::Id { id: id(created, n), subject: None, cut: 0 };
+    assert_eq!(apply(created(NOON - 1, 2)), Ok(Applied::Known));
+    assert_eq!(list.status().ids, 0);
+    assert_eq!(apply(created(NOON, 3)), Ok(Applied::New));
+    assert_eq!(list.status().ids, 1);
+}
+
+#[test]
+fn a_cut_is_new_if_it_is_greater_or_as_great_and_later() {
+    let list = list();
+    let subject = list.subject("17");
+    let apply = |number, time| {
+        let entry = Entry::Cut { subject, number, time: at(time) };
+        list.apply_bytes(list.list.format.write(&entry).as_ref(), at(NOON)).unwrap()
+    };
+    assert_eq!(apply(500, NOON), Applied::New);
+    assert_eq!(apply(500, NOON), Applied::Known);
+    assert_eq!(apply(500, NOON + 5), Applied::New);
+    assert_eq!(apply(500, NOON), Applied::Known);
+    assert_eq!(apply(499, NOON + 9), Applied::Known);
+    assert_eq!(apply(501, NOON), Applied::New);
+}
+
+#[test]
+fn an_id_is_not_recorded_if_a_cut_or_an_end_of_everyone_has_ended_it() {
+    let list = list();
+    let record = |held: Held| {
+        list.record(held.id, held.subject, held.cut, &mut list.seen(), at(NOON + HOUR))
+    };
+    let [ann, bob] = ["ann", "bob"].map(|subject| sign_in(&list, subject, NOON, 1));
+    list.end_all_of_at("ann", time(NOON)).unwrap();
+    assert_eq!(record(ann), Recorded::Nothing);
+    list.list.change(at(NOON + HOUR), |list| {
+        list.put(Entry::Everyone { before: at(NOON + 1) }, Source::Feed)
+    });
+    assert_eq!(record(bob), Recorded::Nothing);
+    assert_eq!(record(sign_in(&list, "bob", NOON + 1, 2)), Recorded::Listed);
+}
+
+#[test]
+fn a_run_of_sign_outs_begins_anew_when_keep_has_passed() {
+    let list = list();
+    destroy(&list, sign_in(&list, "17", NOON, 100), NOON);
+    for n in 0..64 {
+        destroy(&list, sign_in(&list, "17", NOON + KEEP, n), NOON + KEEP);
+    }
+    let held = sign_in(&list, "17", NOON + KEEP, 64);
+    let recorded =
+        list.record(held.id, held.subject, held.cut, &mut list.seen(), at(NOON + KEEP + 1));
+    assert_eq!(recorded, Recorded::Cut, "64 came before it in this run");
 }
 
 #[test]
