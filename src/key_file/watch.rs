@@ -249,6 +249,20 @@ mod tests {
     }
 
     #[test]
+    fn once_a_watch_is_dropped_its_thread_is_gone() {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::days(10_000);
+        let text = KeySchedule::new(Key::generate(), now).unwrap().to_text();
+        // The thread has this for as long as it runs.
+        let content = Arc::new(text);
+        let shared = Arc::clone(&content);
+        let read = move |_: &Path| Ok(Zeroizing::new(shared.as_bytes().to_vec()));
+        let watch = KeyWatch::start(PathBuf::new(), Duration::DAY, move || now, read).unwrap();
+        assert_eq!(Arc::strong_count(&content), 2);
+        drop(watch);
+        assert_eq!(Arc::strong_count(&content), 1);
+    }
+
+    #[test]
     fn a_mark_of_any_of_several_is_enough_and_all_are_taken_away() {
         for marks in
             [&[true][..], &[true, false], &[false, true], &[true, true], &[true, true, true]]
