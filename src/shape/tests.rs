@@ -620,6 +620,20 @@ fn a_list_that_must_have_several_elements_gets_them() {
     assert_eq!(shape::<Vec<AtLeastThree>>(), "list of list of u8");
 }
 
+#[test]
+fn a_number_that_must_be_below_zero_is_made_up() {
+    #[derive(Deserialize)]
+    #[serde(try_from = "i8")]
+    struct BelowZero;
+    impl TryFrom<i8> for BelowZero {
+        type Error = &'static str;
+        fn try_from(number: i8) -> Result<Self, &'static str> {
+            if number < 0 { Ok(BelowZero) } else { Err("not below zero") }
+        }
+    }
+    assert_eq!(shape::<BelowZero>(), "i8");
+}
+
 /// An address is text for people and four bytes for postcard.
 #[derive(Serialize, Deserialize, Clone)]
 #[serde(try_from = "Ipv4Addr", into = "Ipv4Addr")]
