@@ -187,6 +187,23 @@ fn a_secret_in_place_of_a_field_is_not_shown() {
 }
 
 #[test]
+fn an_unknown_field_is_shown_only_if_it_looks_like_a_word() {
+    let shown = |name: &str| refusal(&two_keys().replacen("revoked", name, 1)).contains(name);
+    assert!(shown(&"a".repeat(24)) && shown("open_untill"));
+    // What is long could be a secret, and so could what has digits in it.
+    assert!(!shown(&"a".repeat(25)) && !shown("ssk1_abc"));
+}
+
+#[test]
+fn a_secret_with_an_escape_is_refused() {
+    let escaped = secret(1).replace("ssk1_", "ssk1\\u005f");
+    assert_eq!(
+        refusal(&two_keys().replace(&secret(1), &escaped)),
+        "line 5: `secret` has a `\\` in it: write it without escapes"
+    );
+}
+
+#[test]
 fn missing_fields_are_refused() {
     let without = |line: &str| {
         let text = two_keys();
@@ -396,6 +413,16 @@ fn what_was_left_behind_and_cannot_be_removed_is_told() {
     let change = |schedule: &mut KeySchedule| schedule.prune(Duration::DAY, NOW);
     let error = KeyFile::options().change(&path, change).unwrap_err().to_string();
     assert!(error.contains(&format!("{} cannot be removed: ", leftover.display())), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_that_leads_to_itself_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.toml");
+    std::os::unix::fs::symlink(&path, &path).unwrap();
+    let error = KeyFile::options().create(&path, &one_key()).unwrap_err().to_string();
+    assert!(error.contains(": cannot be found: "), "{error}");
 }
 
 #[test]

@@ -256,6 +256,13 @@ fn a_pace_under_100_ms_and_a_missing_file_are_refused_at_the_start() {
 }
 
 #[test]
+fn debug_of_a_watch_shows_its_health() {
+    let (_folder, path) = folder_with_keys();
+    let watch = KeyFile::watch(&path, Duration::DAY).unwrap();
+    assert_eq!(format!("{watch:?}"), format!("KeyWatch {{ health: {:?}, .. }}", watch.health()));
+}
+
+#[test]
 fn a_reload_with_nothing_attached_is_a_warning() {
     logged::listen();
     let (_folder, path) = folder_with_keys();

@@ -121,6 +121,13 @@ fn a_ring_that_seals_nothing_now_is_refused_while_the_one_in_use_seals_and_judge
     assert_eq!(keys.health().last_error, None);
 }
 
+/// The key in use is in the new file, too, and seals later.
+#[test]
+fn a_ring_that_seals_nothing_now_ends_no_sessions_by_having_the_key_in_use() {
+    let mut keys = Reloader::new(sealing_in(0, 1).as_bytes(), NOW).unwrap();
+    assert_eq!(keys.poll(Ok(sealing_in(600, 2).as_bytes()), at(10)), Polled::Refused);
+}
+
 /// Bad input 47b, `key_file/reloader`.
 #[test]
 fn a_ring_that_seals_nothing_now_is_taken_if_it_ends_sessions_and_told_as_an_error() {
@@ -357,6 +364,12 @@ fn each_change_of_what_is_wrong_is_reported_once() {
     assert_eq!(text.matches("key file refused, the keys in use stay").count(), 3, "{text}");
     assert_eq!(text.matches("key file reloaded").count(), 1, "{text}");
     assert!(!text.contains(&secret(1)[..12]) && !text.contains("ssk1_"), "{text}");
+}
+
+#[test]
+fn debug_of_a_reloader_shows_its_health() {
+    let keys = reloader(&one_key());
+    assert_eq!(format!("{keys:?}"), format!("Reloader {{ health: {:?}, .. }}", keys.health()));
 }
 
 // What a ring from a key file does to sessions.

@@ -97,6 +97,8 @@ mod tests {
     fn a_fraction_goes_up_to_the_next_second() {
         let second = datetime!(2026-11-21 09:30:15 UTC);
         assert_eq!(whole_second(second), second);
-        assert_eq!(whole_second(second - Duration::nanoseconds(1)), second);
+        for before in [Duration::nanoseconds(1), Duration::milliseconds(250)] {
+            assert_eq!(whole_second(second - before), second, "{before}");
+        }
     }
 }

@@ -65,7 +65,7 @@ impl FolderLock {
                 tell(&format!("{} is locked by {}: waiting", folder.display(), holder(&file)));
                 told = true;
             }
-            thread::sleep(BETWEEN_TRIES.min(patience.limit - waited));
+            thread::sleep(BETWEEN_TRIES);
         }
     }
 
@@ -164,6 +164,27 @@ mod tests {
         let this = format!("is locked by the process {} (", std::process::id());
         assert!(error.contains(&this), "{error}");
         drop(other);
+        assert!(FolderLock::take(folder.path(), &patience).is_ok());
+    }
+
+    #[test]
+    fn a_short_wait_is_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = File::open(folder.path()).unwrap();
+        other.lock_shared().unwrap();
+        let tell = |who: &str| panic!("told of a short wait: {who}");
+        let patience = Patience { limit: BETWEEN_TRIES, tell: Some(tell) };
+        assert!(FolderLock::take(folder.path(), &patience).is_err());
+    }
+
+    #[test]
+    fn the_right_ends_with_its_value_though_a_copy_of_the_open_folder_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let patience = Patience { limit: Duration::ZERO, tell: None };
+        let first = FolderLock::take(folder.path(), &patience).unwrap();
+        let _copy = first.folder.try_clone().unwrap();
+        assert!(FolderLock::take(folder.path(), &patience).is_err());
+        drop(first);
         assert!(FolderLock::take(folder.path(), &patience).is_ok());
     }
 }

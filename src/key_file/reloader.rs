@@ -329,3 +329,28 @@ fn seals_nothing_yet(schedule: &KeySchedule) -> KeyFileError {
 fn digest(content: &[u8]) -> Digested {
     Sha256::digest(content).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key_file::tools::Rotation;
+    use crate::keys::key::Key;
+
+    #[test]
+    fn a_drain_counts_until_the_key_ends() {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::days(10_000);
+        let mut schedule = KeySchedule::new(Key::generate(), now).unwrap();
+        let rotation = Rotation {
+            after: Duration::MINUTE,
+            propagation: Duration::SECOND,
+            skew: Duration::SECOND,
+            max_session: Duration::HOUR,
+        };
+        schedule.rotate(Key::generate(), &rotation, now).unwrap();
+        let keys = Reloader::new(schedule.to_text().as_bytes(), now).unwrap();
+        let until = schedule.keys()[0].open_until().unwrap();
+        let key = |now| keys.shortest_drain(now).map(|drain| drain.key);
+        assert_eq!(key(until - Duration::MILLISECOND), Some(schedule.keys()[0].id()));
+        assert_eq!(key(until), None);
+    }
+}

@@ -115,9 +115,9 @@ impl KeySchedule {
         let next = self.keys[place..].iter().find(|dated| !dated.is_revoked());
         let Some(begun) = next.map(DatedKey::seal_from) else { return };
         if let Some(before) = self.sealed_before(place)
-            && before.open_until().is_some_and(|until| until < begun)
+            && let Some(until) = before.open_until()
         {
-            *before = before.clone().with_open_until(begun);
+            *before = before.clone().with_open_until(until.max(begun));
         }
     }
 }

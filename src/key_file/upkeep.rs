@@ -158,3 +158,54 @@ pub(super) struct Drain {
     pub(super) until: OffsetDateTime,
     pub(super) length: Duration,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
+    const ROTATION: Rotation = Rotation {
+        after: Duration::minutes(10),
+        propagation: Duration::minutes(2),
+        skew: Duration::seconds(30),
+        max_session: Duration::hours(8),
+    };
+
+    /// One key, and one that takes over from it.
+    fn rotated() -> KeySchedule {
+        let mut schedule = KeySchedule::new(Key::generate(), NOW).unwrap();
+        schedule.rotate(Key::generate(), &ROTATION, NOW).unwrap();
+        schedule
+    }
+
+    fn drained(schedule: &KeySchedule) -> Vec<(KeyId, Duration)> {
+        schedule.drains().iter().map(|drain| (drain.key, drain.length)).collect()
+    }
+
+    #[test]
+    fn a_key_drains_from_when_the_next_one_seals_until_its_end() {
+        let schedule = rotated();
+        let [old, new] = schedule.keys() else { panic!("two keys") };
+        let until = old.open_until().unwrap();
+        assert_eq!(drained(&schedule), [(old.id(), until - new.seal_from())]);
+        assert_eq!(schedule.drains()[0].until, until);
+    }
+
+    #[test]
+    fn a_key_does_not_drain_once_the_next_one_is_revoked() {
+        let mut schedule = rotated();
+        schedule.keys[1] = schedule.keys[1].clone().with_revoked();
+        assert_eq!(drained(&schedule), []);
+    }
+
+    #[test]
+    fn a_key_does_not_drain_where_all_that_it_sealed_is_ended() {
+        let mut schedule = rotated();
+        let (old, next) = (schedule.keys()[0].id(), schedule.keys()[1].seal_from());
+        schedule.reject_created_before = Some(next - Duration::SECOND);
+        assert_eq!(drained(&schedule).len(), 1, "{old} sealed for a second more");
+        schedule.reject_created_before = Some(next);
+        assert_eq!(drained(&schedule), []);
+    }
+}

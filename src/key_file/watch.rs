@@ -209,7 +209,7 @@ impl fmt::Debug for KeyWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key_file::tools::KeySchedule;
+    use crate::key_file::tools::{KeySchedule, Rotation};
     use crate::keys::key::Key;
     use std::cell::Cell;
 
@@ -228,24 +228,86 @@ mod tests {
         }
     }
 
+    /// Hands on what it is given.
+    struct Given(mpsc::Sender<KeyRing>);
+
+    impl Attached for Given {
+        fn set_key_ring(&self, ring: KeyRing) {
+            self.0.send(ring).unwrap();
+        }
+
+        fn take_unknown_key(&self) -> Option<KeyId> {
+            None
+        }
+
+        fn longest_life(&self) -> Duration {
+            Duration::HOUR
+        }
+    }
+
+    fn state(
+        schedule: &KeySchedule,
+        attached: Vec<Box<dyn Attached>>,
+        now: OffsetDateTime,
+    ) -> State {
+        State {
+            path: PathBuf::new(),
+            reloader: Reloader::new(schedule.to_text().as_bytes(), now).unwrap(),
+            pace: Pace::new(Duration::HOUR, now),
+            attached,
+            asked_for: None,
+            warned: OncePerMinute::default(),
+        }
+    }
+
+    #[test]
+    fn only_a_new_ring_is_given_and_to_all_that_is_attached() {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::days(10_000);
+        let mut schedule = KeySchedule::new(Key::generate(), now).unwrap();
+        let (sender, given) = mpsc::channel();
+        let attached = || Box::new(Given(sender.clone())) as Box<dyn Attached>;
+        let mut state = state(&schedule, vec![attached(), attached()], now);
+        let mut read = |schedule: &KeySchedule| {
+            state.take_in(&Ok(Zeroizing::new(schedule.to_text().as_bytes().to_vec())), now);
+            given.try_iter().map(|ring| ring.states_at(now).len()).collect::<Vec<_>>()
+        };
+        assert!(read(&schedule).is_empty());
+        let rotation = Rotation {
+            after: Duration::MINUTE,
+            propagation: Duration::SECOND,
+            skew: Duration::SECOND,
+            max_session: Duration::HOUR,
+        };
+        schedule.rotate(Key::generate(), &rotation, now).unwrap();
+        assert_eq!(read(&schedule), [2, 2]);
+        assert!(read(&schedule).is_empty());
+    }
+
     /// Whether the file is read early if these `Sessions` have met unknown keys.
     fn is_due(marks: &[bool]) -> bool {
         let now = OffsetDateTime::UNIX_EPOCH + Duration::days(10_000);
-        let text = KeySchedule::new(Key::generate(), now).unwrap().to_text();
+        let schedule = KeySchedule::new(Key::generate(), now).unwrap();
         let attached = |met: &bool| Box::new(Marked(Cell::new(*met))) as Box<dyn Attached>;
-        let mut state = State {
-            path: PathBuf::new(),
-            reloader: Reloader::new(text.as_bytes(), now).unwrap(),
-            pace: Pace::new(Duration::HOUR, now),
-            attached: marks.iter().map(attached).collect(),
-            asked_for: None,
-            warned: OncePerMinute::default(),
-        };
+        let mut state = state(&schedule, marks.iter().map(attached).collect(), now);
         let due = state.is_due(now + Duration::SECOND);
         // As reading does.
         assert_eq!(state.asked_for.take().is_some(), due);
         assert!(!state.is_due(now + Duration::minutes(2)), "a mark was left");
         due
+    }
+
+    #[test]
+    fn once_a_watch_is_dropped_its_thread_is_gone() {
+        let now = OffsetDateTime::UNIX_EPOCH + Duration::days(10_000);
+        let text = KeySchedule::new(Key::generate(), now).unwrap().to_text();
+        // The thread has this for as long as it runs.
+        let content = Arc::new(text);
+        let shared = Arc::clone(&content);
+        let read = move |_: &Path| Ok(Zeroizing::new(shared.as_bytes().to_vec()));
+        let watch = KeyWatch::start(PathBuf::new(), Duration::DAY, move || now, read).unwrap();
+        assert_eq!(Arc::strong_count(&content), 2);
+        drop(watch);
+        assert_eq!(Arc::strong_count(&content), 1);
     }
 
     #[test]

@@ -99,6 +99,7 @@ mod tests {
         for text in ["", "0abcdef", "0abcdef12", "+abcdef1", "0x123456", "zzzzzzzz", "ssk1_AAE"] {
             let error = text.parse::<KeyId>().unwrap_err();
             assert_eq!(error.to_string(), "a key's id has 8 hex digits: `keys list` shows them");
+            assert_eq!(format!("{error:?}"), error.to_string());
         }
     }
 }

@@ -68,11 +68,11 @@ impl Node {
         }
     }
 
-    /// How much is known. It grows with every run that learns something.
+    /// How much is known. It grows with every run that learns something and comes to its end.
     pub(crate) fn known(&self) -> usize {
         let own = match self {
             Node::Unknown => 0,
-            Node::Fields(fields) => 1 + usize::from(fields.whole),
+            Node::Fields(fields) => usize::from(fields.whole),
             _ => 1,
         };
         own + self.children().iter().map(|(_, child)| child.borrow().known()).sum::<usize>()
@@ -180,7 +180,7 @@ pub(crate) fn without_names(description: &str) -> String {
     for line in description.lines() {
         let text = line.trim_start();
         let indent = line.len() - text.len();
-        let shape = if indent == 0 { text } else { after_name(text) };
+        let shape = after_name(text);
         let shape = match shape.split_once("the same as ").zip(shape.rsplit_once(" (")) {
             Some(((before, _), (_, up))) => format!("{before}the same ({up}"),
             None => shape.to_owned(),
@@ -194,6 +194,7 @@ pub(crate) fn without_names(description: &str) -> String {
     out
 }
 
+/// From the colon on; all of it if there is no name in it.
 fn after_name(text: &str) -> &str {
     let mut quoted = false;
     let mut escaped = false;
@@ -202,7 +203,7 @@ fn after_name(text: &str) -> &str {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
             '"' => quoted = !quoted,
-            ':' if !quoted => return text[at + 1..].trim_start(),
+            ':' if !quoted => return &text[at..],
             _ => {}
         }
     }

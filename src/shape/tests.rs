@@ -1,8 +1,11 @@
 use super::file::{Update, check};
 use super::{ShapeTest, assert_unchanged};
-use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeOwned, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ffi::CString;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::{NonZeroI64, NonZeroU8};
@@ -28,7 +31,7 @@ fn values_without_parts() {
     assert_eq!(shape::<char>(), "char");
     assert_eq!(shape::<String>(), "text");
     assert_eq!(shape::<()>(), "nothing");
-    assert_eq!(shape::<std::ffi::CString>(), "bytes");
+    assert_eq!(shape::<CString>(), "bytes");
 }
 
 #[test]
@@ -360,6 +363,249 @@ fn values_that_must_go_together_come_from_one_example() {
     assert_eq!(test.describe().unwrap(), "tuple\n  0: u8\n  1: 2 times u32\n");
 }
 
+/// One of every value without parts, of which none is made up. It is accepted as a whole only.
+#[derive(Serialize, Deserialize, Clone, PartialEq)]
+struct Leaves(u64, i32, f64, bool, bool, char, String, CString);
+
+impl Leaves {
+    fn example() -> Leaves {
+        Leaves(5, -5, 2.5, true, false, 'é', "five".to_owned(), c"five".to_owned())
+    }
+}
+
+#[derive(Serialize, Deserialize, Clone)]
+#[serde(try_from = "Leaves", into = "Leaves")]
+struct TheLeaves(Leaves);
+
+impl TryFrom<Leaves> for TheLeaves {
+    type Error = &'static str;
+
+    fn try_from(leaves: Leaves) -> Result<TheLeaves, &'static str> {
+        if leaves == Leaves::example() { Ok(TheLeaves(leaves)) } else { Err("other leaves") }
+    }
+}
+
+impl From<TheLeaves> for Leaves {
+    fn from(TheLeaves(leaves): TheLeaves) -> Leaves {
+        leaves
+    }
+}
+
+#[test]
+fn an_example_of_every_kind_is_given_as_it_is() {
+    let test = ShapeTest::new().with_example(&TheLeaves(Leaves::example()));
+    assert_eq!(
+        test.describe().unwrap(),
+        "tuple\n  0: u64\n  1: i32\n  2: f64\n  3: bool\n  4: bool\n  5: char\n  6: text\n  7: bytes\n"
+    );
+}
+
+/// Accepts five parts: as many are never made up.
+fn five<'de, D: Deserializer<'de>, C: Deserialize<'de>>(deserializer: D) -> Result<C, D::Error>
+where
+    for<'a> &'a C: IntoIterator,
+{
+    let parts = C::deserialize(deserializer)?;
+    if parts.into_iter().count() == 5 { Ok(parts) } else { Err(Error::custom("not five")) }
+}
+
+#[derive(Serialize, Deserialize)]
+struct FiveElements(#[serde(deserialize_with = "five")] Vec<u8>, ());
+
+#[derive(Serialize, Deserialize)]
+struct FiveEntries(#[serde(deserialize_with = "five")] BTreeMap<u8, u8>, ());
+
+#[test]
+fn an_examples_list_is_given_as_long_as_it_is() {
+    let test = ShapeTest::new().with_example(&FiveElements(vec![1; 5], ()));
+    assert_eq!(test.describe().unwrap(), "tuple\n  0: list of u8\n  1: nothing\n");
+}
+
+#[test]
+fn an_examples_map_is_given_with_its_own_keys() {
+    let entries = (0..5).map(|key| (key, 1)).collect();
+    let test = ShapeTest::new().with_example(&FiveEntries(entries, ()));
+    assert_eq!(
+        test.describe().unwrap(),
+        "tuple\n  0: map\n    key: u8\n    value: u8\n  1: nothing\n"
+    );
+}
+
+#[derive(Serialize, Deserialize)]
+enum Medium {
+    Book { isbn: Isbn, number: u8 },
+    Audiobook { isbn: Isbn, number: u8 },
+}
+
+#[test]
+fn of_an_enum_each_variant_needs_an_example_of_its_own() {
+    let book = Medium::Book { isbn: isbn(), number: 7 };
+    let audiobook = Medium::Audiobook { isbn: isbn(), number: 7 };
+    let one = ShapeTest::new().with_example(&book);
+    assert!(problem(one).contains("no made-up value was accepted for `Audiobook.isbn` "));
+    let both = ShapeTest::new().with_example(&book).with_example(&audiobook);
+    assert_eq!(
+        both.describe().unwrap(),
+        "enum\n  Book: struct\n    isbn: text\n    number: u8\n  Audiobook: struct\n    isbn: \
+         text\n    number: u8\n"
+    );
+}
+
+#[derive(Serialize, Deserialize, Clone, PartialEq)]
+enum Light {
+    Red,
+    Green,
+}
+
+/// The third is what an example has there, for all variants were seen before.
+#[derive(Serialize, Deserialize, Clone)]
+#[serde(try_from = "Vec<Light>", into = "Vec<Light>")]
+struct EndsGreen(Vec<Light>);
+
+impl TryFrom<Vec<Light>> for EndsGreen {
+    type Error = &'static str;
+
+    fn try_from(lights: Vec<Light>) -> Result<EndsGreen, &'static str> {
+        match lights[..] {
+            [_, _, Light::Green] => Ok(EndsGreen(lights)),
+            _ => Err("not three, or another one at the end"),
+        }
+    }
+}
+
+impl From<EndsGreen> for Vec<Light> {
+    fn from(EndsGreen(lights): EndsGreen) -> Vec<Light> {
+        lights
+    }
+}
+
+#[test]
+fn once_all_variants_were_seen_an_examples_variant_is_given() {
+    let lights = vec![Light::Red, Light::Red, Light::Green];
+    let test = ShapeTest::new().with_example(&EndsGreen(lights));
+    assert_eq!(test.describe().unwrap(), "list of enum\n  Red: nothing\n  Green: nothing\n");
+}
+
+/// Names two variants, and writes and reads any number of them, as postcard lets it.
+struct Unlisted(u32);
+
+impl Serialize for Unlisted {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit_variant("Unlisted", self.0, "")
+    }
+}
+
+impl<'de> Deserialize<'de> for Unlisted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_enum("Unlisted", &["First", "Second"], Unlisted(0))
+    }
+}
+
+impl<'de> Visitor<'de> for Unlisted {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a variant")
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Self, A::Error> {
+        let (index, content) = data.variant()?;
+        content.unit_variant()?;
+        Ok(Unlisted(index))
+    }
+}
+
+#[test]
+fn a_variant_that_the_type_does_not_name_is_never_given() {
+    let test = ShapeTest::new().with_example(&vec![Unlisted(0), Unlisted(1), Unlisted(2)]);
+    assert_eq!(test.describe().unwrap(), "list of enum\n  First: nothing\n  Second: nothing\n");
+}
+
+/// Refuses the number that is made up first.
+#[derive(Deserialize)]
+#[serde(try_from = "u8")]
+struct NotOne;
+
+impl TryFrom<u8> for NotOne {
+    type Error = &'static str;
+
+    fn try_from(number: u8) -> Result<NotOne, &'static str> {
+        if number == 1 { Err("is one") } else { Ok(NotOne) }
+    }
+}
+
+#[test]
+fn a_refusal_at_the_end_of_one_variant_does_not_hide_the_next() {
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    enum Choice {
+        Counted { times: NotOne },
+        Never,
+    }
+    assert_eq!(shape::<Choice>(), "enum\n  Counted: struct\n    times: u8\n  Never: nothing");
+}
+
+#[test]
+fn a_variant_whose_last_part_is_always_refused_is_not_described() {
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    enum Choice {
+        Lent { book: Isbn },
+        Never,
+    }
+    assert!(
+        problem(ShapeTest::<Choice>::new())
+            .contains("no made-up value was accepted for `Lent.book` (not 13 digits)")
+    );
+}
+
+/// A list that takes none of its elements.
+struct Untouched;
+
+impl<'de> Deserialize<'de> for Untouched {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Untouched)
+    }
+}
+
+impl<'de> Visitor<'de> for Untouched {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self, A::Error> {
+        Ok(Untouched)
+    }
+}
+
+#[test]
+fn a_place_where_nothing_is_read_is_named() {
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    struct Page {
+        title: String,
+        notes: Untouched,
+    }
+    assert!(problem(ShapeTest::<Page>::new()).ends_with(
+        "nothing was read at `notes[]`. Give a value that has something there with \
+             `with_example`"
+    ));
+}
+
+#[test]
+fn a_type_can_tell_the_problem_in_its_own_words() {
+    struct Book;
+    impl<'de> Deserialize<'de> for Book {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let isbn = Isbn::deserialize(deserializer);
+            isbn.map(|_| Book).map_err(|error| Error::custom(format!("no book: {error}")))
+        }
+    }
+    assert!(problem(ShapeTest::<Book>::new()).contains("(no book: not 13 digits)"));
+}
+
 #[test]
 fn a_list_that_must_have_several_elements_gets_them() {
     #[derive(Deserialize)]
@@ -372,6 +618,20 @@ fn a_list_that_must_have_several_elements_gets_them() {
         }
     }
     assert_eq!(shape::<Vec<AtLeastThree>>(), "list of list of u8");
+}
+
+#[test]
+fn a_number_that_must_be_below_zero_is_made_up() {
+    #[derive(Deserialize)]
+    #[serde(try_from = "i8")]
+    struct BelowZero;
+    impl TryFrom<i8> for BelowZero {
+        type Error = &'static str;
+        fn try_from(number: i8) -> Result<Self, &'static str> {
+            if number < 0 { Ok(BelowZero) } else { Err("not below zero") }
+        }
+    }
+    assert_eq!(shape::<BelowZero>(), "i8");
 }
 
 /// An address is text for people and four bytes for postcard.
@@ -682,6 +942,78 @@ fn names_within_recursive_types_and_variants_are_names() {
 }
 
 #[test]
+fn names_that_are_quoted_are_names() {
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    struct Before {
+        #[serde(rename = "of the day: seen")]
+        seen: u32,
+        #[serde(rename = "the \"asked: one")]
+        asked: u8,
+    }
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    struct After {
+        seen: u32,
+        asked: u8,
+    }
+    let place = Place::of::<Before>(1);
+    place.check::<After>(1, Update::Renamed).unwrap();
+}
+
+#[test]
+fn fields_without_names_are_the_same_parts() {
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    struct Numbered(u32, u32, String);
+    let place = Place::of::<Old>(1);
+    place.check::<Numbered>(1, Update::Renamed).unwrap();
+}
+
+#[test]
+fn another_type_of_a_field_is_no_other_name() {
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    struct Wider {
+        seen: u64,
+        asked: u32,
+        name: String,
+    }
+    let place = Place::of::<Old>(1);
+    let said = place.refusal::<Wider>(1, Update::Renamed);
+    assert!(said.starts_with("the shape of the data of a session changed, "), "{said}");
+}
+
+#[test]
+fn a_field_that_moved_out_of_a_struct_is_no_other_name() {
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    struct Both {
+        seen: u32,
+        name: String,
+    }
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    struct Inside {
+        who: Both,
+    }
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    struct One {
+        seen: u32,
+    }
+    #[derive(Deserialize)]
+    #[expect(dead_code)]
+    struct Outside {
+        who: One,
+        call: String,
+    }
+    let place = Place::of::<Inside>(1);
+    let said = place.refusal::<Outside>(1, Update::Renamed);
+    assert!(said.starts_with("the shape of the data of a session changed, "), "{said}");
+}
+
+#[test]
 fn a_raised_version_asks_for_a_new_file() {
     let place = Place::of::<Old>(1);
     for update in [Update::No, Update::Renamed] {
@@ -725,6 +1057,15 @@ fn a_file_that_is_none_of_ours_is_left_alone() {
         );
         assert_eq!(place.text(), text);
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_left_alone() {
+    let place = Place::new();
+    std::fs::write(&place.path, [0xff]).unwrap();
+    let said = place.refusal::<Old>(1, Update::Raised);
+    assert!(said.starts_with("FILE cannot be read: "), "{said}");
+    assert_eq!(std::fs::read(&place.path).unwrap(), [0xff]);
 }
 
 #[test]
