@@ -5,6 +5,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 use time::{OffsetDateTime, PrimitiveDateTime};
+use uuid::{Uuid, Variant};
 
 /// Milliseconds since the Unix epoch, never negative.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +42,17 @@ impl Timestamp {
     pub(crate) fn to_six_bytes(self) -> [u8; 6] {
         let [_, _, bytes @ ..] = self.0.to_be_bytes();
         bytes
+    }
+
+    /// Returns when a session of this id was created, which is in a UUIDv7 (RFC 9562 §5.7); `None` for any
+    /// other UUID.
+    #[inline]
+    pub(crate) fn of_id(id: Uuid) -> Option<Timestamp> {
+        if id.get_version_num() != 7 || id.get_variant() != Variant::RFC4122 {
+            return None;
+        }
+        let [a, b, c, d, e, f, ..] = id.into_bytes();
+        Some(Timestamp::from_six_bytes([a, b, c, d, e, f]))
     }
 
     /// As a date. Past the year 9999, which `time` cannot say, the last instant of that year.

@@ -1,6 +1,6 @@
 //! What an administrator ends: a session, or all of a subject.
 
-use crate::ended::entry::{self, Entry, Source};
+use crate::ended::entry::{Entry, Source};
 use crate::ended::error::EndError;
 use crate::ended::events;
 use crate::ended::list::{DAY, EndedSessions};
@@ -37,7 +37,7 @@ impl EndedSessions {
     }
 
     fn end_id(&self, id: Uuid, now: Timestamp) -> Result<(), EndError> {
-        let created = entry::created(id).ok_or(EndError::NotASessionId)?;
+        let created = Timestamp::of_id(id).ok_or(EndError::NotASessionId)?;
         if created.millis() > now.millis() + DAY {
             return Err(EndError::FromTheFuture);
         }

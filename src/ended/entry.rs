@@ -5,7 +5,7 @@ use crate::ended::number::{MAX_NUMBER, NO_CUT};
 use crate::ended::subject::Subject;
 use crate::timestamp::Timestamp;
 use sha2::{Digest, Sha256};
-use uuid::{Uuid, Variant};
+use uuid::Uuid;
 
 const VERSION: u8 = 1;
 /// The first bytes that later versions may use.
@@ -132,7 +132,7 @@ impl EntryFormat {
         let entry = match kind {
             KIND_ID => {
                 let id = Uuid::from_bytes(take(&mut rest)?);
-                created(id).ok_or(ApplyError::NotAnEntry)?;
+                Timestamp::of_id(id).ok_or(ApplyError::NotAnEntry)?;
                 let subject = Subject::from_bytes(take(&mut rest)?);
                 Entry::Id { id, subject, cut: u32::from_be_bytes(take(&mut rest)?) }
             }
@@ -162,16 +162,6 @@ impl EntryFormat {
         check.copy_from_slice(&hash.finalize()[..CHECK_LEN]);
         check
     }
-}
-
-/// Returns when a session was created, which its UUIDv7 tells (RFC 9562 §5.7); `None` for any other
-/// UUID.
-pub(crate) fn created(id: Uuid) -> Option<Timestamp> {
-    if id.get_version_num() != 7 || id.get_variant() != Variant::RFC4122 {
-        return None;
-    }
-    let [a, b, c, d, e, f, ..] = id.into_bytes();
-    Some(Timestamp::from_six_bytes([a, b, c, d, e, f]))
 }
 
 fn take_time(rest: &mut &[u8]) -> Result<Timestamp, ApplyError> {

@@ -3,7 +3,6 @@
 //! Whatever leaves raises this server's `everyone` to its own time and a millisecond, so that no
 //! ended session comes back: not by a longer policy, a wrong clock or a flood.
 
-use crate::ended::entry;
 use crate::ended::events;
 use crate::ended::packed::{CutValue, Key, MAX_CUT_TIME, PackedCut, Place, SHARDS};
 use crate::ended::put::{Locked, MAX_EVERYONE_AHEAD, after, last_of_cut};
@@ -223,7 +222,7 @@ enum Raise {
 
 fn created(id: Place) -> Timestamp {
     // Only UUIDv7 are listed.
-    entry::created(id.id()).unwrap_or_default()
+    Timestamp::of_id(id.id()).unwrap_or_default()
 }
 
 /// When a cut was made. A time that its bits cannot say is later than any clock.

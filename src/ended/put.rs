@@ -1,7 +1,7 @@
 //! How a fact gets into the list. Facts merge by "listed" and "greater", so order and repetition do
 //! not matter; nothing here makes a cut.
 
-use crate::ended::entry::{self, Entry, Source};
+use crate::ended::entry::{Entry, Source};
 use crate::ended::events;
 use crate::ended::list::{DAY, List, Wake, Writer};
 use crate::ended::outbox::Hint;
@@ -61,7 +61,7 @@ impl Locked<'_> {
             events::without_feed();
         }
         match entry {
-            Entry::Id { id, subject, cut } => match entry::created(id) {
+            Entry::Id { id, subject, cut } => match Timestamp::of_id(id) {
                 Some(created) if created.millis() > self.now.millis() + DAY => {
                     self.set_aside(entry, source)
                 }

@@ -1,6 +1,6 @@
 //! What one request asks of the list, in `load` and again in `save`, and what it records.
 
-use crate::ended::entry::{Entry, Source, created};
+use crate::ended::entry::{Entry, Source};
 use crate::ended::events;
 use crate::ended::list::EndedSessions;
 use crate::ended::number::{self, NO_CUT};
@@ -190,6 +190,6 @@ impl Locked<'_> {
         let listed = self.list.shard(usize::from(place.shard)).ids.contains_key(&place.key);
         listed
             || subject.is_some_and(|subject| self.covers(subject, cut))
-            || created(id).is_some_and(|created| created < self.writer.shared_everyone)
+            || Timestamp::of_id(id).is_some_and(|created| created < self.writer.shared_everyone)
     }
 }

@@ -15,7 +15,7 @@ use crate::wire::envelope::{Binding, Text};
 use crate::wire::limits::{self, write::WriteError};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
-use uuid::{Uuid, Variant};
+use uuid::Uuid;
 
 /// Stands between the data and the zeros. Without it, padding would be read as fields that an
 /// older `T` did not have.
@@ -68,11 +68,9 @@ impl Stamps {
         let (StampsAfterId { renewed, timeouts, schema, cut }, data) =
             postcard::take_from_bytes(after).ok()?;
         let id = Uuid::from_bytes(*id);
-        if id.get_version_num() != 7 || id.get_variant() != Variant::RFC4122 {
-            return None;
-        }
+        let created = Timestamp::of_id(id)?;
         let own = timeouts.map(|(idle, absolute)| Timeouts { idle, absolute });
-        let clocks = Clocks { created: created(id), renewed, own };
+        let clocks = Clocks { created, renewed, own };
         Some((Stamps { id, clocks, schema, cut }, bytes.len() - data.len()))
     }
 
@@ -99,11 +97,6 @@ impl Stamps {
 fn number_len(number: u32) -> usize {
     let bits = u32::BITS - number.leading_zeros();
     bits.div_ceil(7).max(1) as usize
-}
-
-/// Returns when a session with this id was created.
-pub(crate) fn created(id: Uuid) -> Timestamp {
-    Timestamp::from_millis((id.as_u128() >> 80) as u64)
 }
 
 /// Returns the id of a session created at `at`.
@@ -335,7 +328,7 @@ mod tests {
     #[test]
     fn an_id_tells_when_the_session_was_created() {
         let at = Timestamp::from_millis(1_800_000_000_123);
-        assert_eq!(created(new_id(at, &[0xff; 10])), at);
+        assert_eq!(Timestamp::of_id(new_id(at, &[0xff; 10])), Some(at));
     }
 
     #[test]

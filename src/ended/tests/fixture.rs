@@ -61,7 +61,7 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn created(self) -> u64 {
-        crate::ended::entry::created(self.id).unwrap().millis()
+        Timestamp::of_id(self.id).unwrap().millis()
     }
 }
 
