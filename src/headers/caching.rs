@@ -178,6 +178,7 @@ pub(crate) fn vary_by_cookie(headers: &mut HeaderMap) {
             headers.insert(VARY, COOKIE);
         }
         [only] if *only == "*" => {}
+        [only] if names(only, b"cookie") => {}
         [.., last] if lines.iter().any(|line| names(line, b"*")) => {
             if !names(last, b"cookie") {
                 headers.append(VARY, COOKIE);
