@@ -174,7 +174,7 @@ def write_tree(tree, functions, dropped):
     for file, found in files.items():
         text, arms[file] = switched((ROOT / file).read_text(), found, dropped)
         write(tree / file, text)
-    switch = SWITCH.replace("FUNCTIONS", str(max(function.number for function in functions) + 1))
+    switch = SWITCH.replace("FUNCTIONS", str(max((function.number for function in functions), default=0) + 1))
     write(tree / "src/mutants_switch.rs", switch)
     for file, path in (("src/lib.rs", "mutants_switch.rs"), ("src/bin/sealed-session/main.rs", "../../mutants_switch.rs")):
         text = (tree / file).read_text()

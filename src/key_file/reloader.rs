@@ -333,20 +333,14 @@ fn digest(content: &[u8]) -> Digested {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key_file::tools::Rotation;
+    use crate::key_file::rotation::on_test::ROTATION;
     use crate::keys::key::Key;
 
     #[test]
     fn a_drain_counts_until_the_key_ends() {
         let now = OffsetDateTime::UNIX_EPOCH + Duration::days(10_000);
         let mut schedule = KeySchedule::new(Key::generate(), now).unwrap();
-        let rotation = Rotation {
-            after: Duration::MINUTE,
-            propagation: Duration::SECOND,
-            skew: Duration::SECOND,
-            max_session: Duration::HOUR,
-        };
-        schedule.rotate(Key::generate(), &rotation, now).unwrap();
+        schedule.rotate(Key::generate(), &ROTATION, now).unwrap();
         let keys = Reloader::new(schedule.to_text().as_bytes(), now).unwrap();
         let until = schedule.keys()[0].open_until().unwrap();
         let key = |now| keys.shortest_drain(now).map(|drain| drain.key);

@@ -277,3 +277,17 @@ pub(super) fn not_negative(name: &str, length: Duration) -> Result<(), KeyFileEr
     }
     Ok(())
 }
+
+/// A rotation that any key file allows.
+#[cfg(test)]
+pub(crate) mod on_test {
+    use super::Rotation;
+    use time::Duration;
+
+    pub(crate) const ROTATION: Rotation = Rotation {
+        after: Duration::minutes(10),
+        propagation: Duration::minutes(2),
+        skew: Duration::seconds(30),
+        max_session: Duration::hours(8),
+    };
+}

@@ -162,15 +162,10 @@ pub(super) struct Drain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key_file::rotation::on_test::ROTATION;
     use time::macros::datetime;
 
     const NOW: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
-    const ROTATION: Rotation = Rotation {
-        after: Duration::minutes(10),
-        propagation: Duration::minutes(2),
-        skew: Duration::seconds(30),
-        max_session: Duration::hours(8),
-    };
 
     /// One key, and one that takes over from it.
     fn rotated() -> KeySchedule {

@@ -209,7 +209,8 @@ impl fmt::Debug for KeyWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key_file::tools::{KeySchedule, Rotation};
+    use crate::key_file::rotation::on_test::ROTATION;
+    use crate::key_file::tools::KeySchedule;
     use crate::keys::key::Key;
     use std::cell::Cell;
 
@@ -272,13 +273,7 @@ mod tests {
             given.try_iter().map(|ring| ring.states_at(now).len()).collect::<Vec<_>>()
         };
         assert!(read(&schedule).is_empty());
-        let rotation = Rotation {
-            after: Duration::MINUTE,
-            propagation: Duration::SECOND,
-            skew: Duration::SECOND,
-            max_session: Duration::HOUR,
-        };
-        schedule.rotate(Key::generate(), &rotation, now).unwrap();
+        schedule.rotate(Key::generate(), &ROTATION, now).unwrap();
         assert_eq!(read(&schedule), [2, 2]);
         assert!(read(&schedule).is_empty());
     }
