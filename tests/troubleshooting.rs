@@ -267,7 +267,9 @@ async fn a_callback_by_form_has_a_session_of_its_own() {
         .layer(SessionLayer::new(visits));
     let started = app.clone().oneshot(request("/sign-in", "")).await.unwrap();
     let set = started.headers()[header::SET_COOKIE].to_str().unwrap();
-    assert!(set.contains("SameSite=None") && set.contains("Max-Age=600"), "{set}");
+    assert!(set.contains("SameSite=None"), "{set}");
+    // Whole seconds that are left, rounded down: the handler may have taken a millisecond.
+    assert!(set.contains("Max-Age=600") || set.contains("Max-Age=599"), "{set}");
     let mut back = request("/callback", &pair(started.headers()));
     *back.method_mut() = axum::http::Method::POST;
     let signed_in = app.oneshot(back).await.unwrap();
