@@ -317,6 +317,12 @@ mod tests {
         assert!(!dynamic.contains_key("other"));
     }
 
+    #[test]
+    fn another_format_tells_what_was_expected() {
+        let error = serde_json::from_str::<Dynamic>("17").unwrap_err().to_string();
+        assert!(error.contains("expected a text with a JSON object"), "{error}");
+    }
+
     /// Bytes that another language would write: spaces, any order, escapes, a key twice.
     #[test]
     fn bytes_of_another_language_are_read_and_written_back_sorted() {

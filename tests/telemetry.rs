@@ -242,6 +242,16 @@ fn two_apps_that_write_one_cookie_name_are_told_what_to_change() {
 }
 
 #[test]
+fn a_session_that_timed_out_is_not_told_as_changed() {
+    let sessions = sessions::<Visit>();
+    let later = NOW + time::Duration::DAY;
+    let event = logged(|| drop(sessions.load_at(&request_with(&good_value()), later)));
+    let id = key(KEY).id();
+    let expected = "DEBUG sealed_session: session cookie rejected reason=";
+    assert_eq!(event, format!("{expected}absolute_timeout key_id={id}\n"));
+}
+
+#[test]
 fn a_good_cookie_is_no_event() {
     let sessions = sessions::<Visit>();
     assert_eq!(logged(|| drop(sessions.load_at(&request_with(&good_value()), NOW))), "");

@@ -38,3 +38,25 @@ impl EndedSessions {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timestamp::Timestamp;
+    use time::Duration;
+
+    #[test]
+    fn what_is_set_aside_is_written_too() {
+        let list = EndedSessions::new("shop", Duration::hours(8));
+        let now = Timestamp::from_millis(1_795_262_400_000);
+        let ahead = Entry::Everyone { before: now.plus_seconds(3600) };
+        let ahead = list.list.format.write(&ahead);
+        list.apply_bytes(ahead.as_ref(), now).unwrap();
+        let mut written = Vec::new();
+        let written_all = list.for_each_entry(|entry| {
+            written.push(entry.as_ref().to_vec());
+            Ok::<(), ()>(())
+        });
+        assert_eq!((written_all, written), (Ok(()), vec![ahead.as_ref().to_vec()]));
+    }
+}

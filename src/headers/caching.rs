@@ -251,6 +251,7 @@ mod tests {
             "x=\"a, private\"",
             "x=\"a, no-store, b\"",
             "x=\"\\\", private",
+            "x=\\\", private, \"",
             "must-revalidate",
             "must-understand, no-store",
             "NO-STORE, max-age=60, Must-Understand",
