@@ -3,6 +3,7 @@
 mod carrier;
 mod engine;
 mod history;
+mod patience;
 mod sent;
 mod trim;
 

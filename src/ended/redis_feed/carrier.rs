@@ -3,6 +3,7 @@
 
 use super::engine::{self, Engine, Keys, READ_BATCH};
 use super::history::{History, StreamId, must_hold};
+use super::patience::{Pauses, Refusals, random_part};
 use super::sent::Sent;
 use super::trim;
 use crate::ended::clock::ClockWatch;
@@ -10,7 +11,6 @@ use crate::ended::entry::Entry;
 use crate::ended::events;
 use crate::ended::health::HealthCell;
 use crate::ended::list::EndedSessions;
-use crate::random;
 use crate::telemetry::OncePerMinute;
 use crate::timestamp::Timestamp;
 use redis::{Client, RedisError, RedisResult};
@@ -34,10 +34,8 @@ const BETWEEN_TRIMS: Duration = Duration::from_secs(60);
 /// long and reads what the others send.
 const MAX_WAIT_BEFORE_SENDING_ALL: Duration = Duration::from_secs(10);
 
-const MAX_BACKOFF: Duration = Duration::from_secs(5);
-
-/// An engine that only refuses may be a replica by now: then the address leads to another one.
-const MAX_REFUSALS: u32 = 10;
+/// How long an engine that refuses is left alone.
+const AFTER_REFUSAL: Duration = Duration::from_secs(1);
 
 pub(super) struct Carrier {
     pub(super) client: Client,
@@ -140,12 +138,11 @@ impl Carrier {
 
     /// Connects until it is connected.
     pub(super) async fn reconnect(&self, mut error: RedisError) -> Engine {
-        let mut backoff = Duration::from_millis(100);
+        let mut pauses = Pauses::new();
         loop {
             self.health.failed(problem_of(&error), self.now());
             self.tell_gauges();
-            tokio::time::sleep(backoff + backoff.mul_f32(random_part())).await;
-            backoff = (backoff * 2).min(MAX_BACKOFF);
+            tokio::time::sleep(pauses.next(random_part())).await;
             match self.connect().await {
                 Ok(engine) => return engine,
                 Err(again) => error = again,
@@ -196,7 +193,7 @@ impl Carrier {
         let mut clocks = ClockWatch::new(self.now(), self.start.elapsed());
         let mut next_check = Instant::now() + BETWEEN_CHECKS;
         let mut next_trim = Instant::now() + BETWEEN_TRIMS.mul_f32(random_part() / 20.0);
-        let mut refusals = 0;
+        let mut refusals = Refusals::default();
         loop {
             let now = self.now();
             if clocks.stepped(now, self.start.elapsed()) {
@@ -206,16 +203,14 @@ impl Carrier {
             self.ended.tidy(now);
             match self.work(&mut engine, &mut next_check, &mut next_trim).await {
                 Ok(()) => {
-                    refusals = 0;
+                    refusals.forget();
                     self.health.well();
                     self.tell_gauges();
                 }
-                // The engine said no (it is full, say) and can still be read.
-                Err(error) if is_refusal(&error) && refusals < MAX_REFUSALS => {
-                    refusals += 1;
+                Err(error) if refusals.bear(&error) => {
                     self.health.failed(problem_of(&error), now);
                     self.tell_gauges();
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    tokio::time::sleep(AFTER_REFUSAL).await;
                 }
                 Err(error) => return error,
             }
@@ -321,19 +316,130 @@ impl Carrier {
     }
 }
 
-/// The engine answered, and the answer was no.
-fn is_refusal(error: &RedisError) -> bool {
-    !(error.is_io_error()
-        || error.is_timeout()
-        || error.is_connection_dropped()
-        || error.is_unrecoverable_error())
-}
-
 pub(super) fn problem_of(error: &RedisError) -> String {
     error.to_string()
 }
 
-/// A number from 0 to 1. It only spreads servers out, so any number will do if there is none.
-fn random_part() -> f32 {
-    random::bytes::<1>().map_or(0.5, |[byte]| f32::from(byte) / 255.0)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ended::subject::Subject;
+
+    const NOON: u64 = 1_795_262_400_000;
+
+    /// One that is not connected.
+    fn carrier() -> Carrier {
+        Carrier {
+            client: Client::open("redis://127.0.0.1/0").unwrap(),
+            keys: Keys::of("shop"),
+            ended: EndedSessions::new("shop", time::Duration::hours(8)),
+            health: HealthCell::new("shop"),
+            wake: Notify::new(),
+            hurry: AtomicBool::new(false),
+            state: Mutex::default(),
+            clock: Box::new(|| Timestamp::from_millis(NOON)),
+            start: Instant::now(),
+        }
+    }
+
+    fn cut(number: u32) -> Entry {
+        let time = Timestamp::from_millis(NOON);
+        Entry::Cut { subject: Subject::of("shop", "17"), number, time }
+    }
+
+    impl Carrier {
+        fn read_so_many(&self, epoch: u64, count: usize) {
+            let id = StreamId::at(NOON);
+            self.take_in(
+                epoch,
+                (0..count).map(|_| engine::Read { id, entry: Vec::new() }).collect(),
+            );
+        }
+
+        fn is_compared(&self, comparison: Comparison) -> bool {
+            self.state().comparison = comparison;
+            self.may_send_all()
+        }
+    }
+
+    #[test]
+    fn what_is_read_counts_whatever_is_between() {
+        let carrier = carrier();
+        let entries = [b"".to_vec(), carrier.ended.list.format.write(&cut(2)).as_ref().to_vec()];
+        let read = [7, 8].map(StreamId::at).into_iter().zip(entries);
+        carrier.take_in(0, read.map(|(id, entry)| engine::Read { id, entry }).collect());
+        assert_eq!(carrier.place(), (0, StreamId::at(8)));
+        assert_eq!(carrier.ended.status().subjects, 1);
+    }
+
+    #[test]
+    fn an_answer_that_is_full_is_not_the_last() {
+        let carrier = carrier();
+        carrier.compare(&mut carrier.state());
+        carrier.read_so_many(1, READ_BATCH);
+        assert_eq!(carrier.state().comparison, Comparison::Reading);
+        let before = Instant::now();
+        carrier.read_so_many(1, READ_BATCH - 1);
+        let Comparison::SendAt(at) = carrier.state().comparison else { panic!() };
+        assert!(at >= before && at <= Instant::now() + MAX_WAIT_BEFORE_SENDING_ALL);
+    }
+
+    #[test]
+    fn only_what_is_being_compared_is_sent_later() {
+        let carrier = carrier();
+        carrier.read_so_many(0, 1);
+        assert_eq!(carrier.state().comparison, Comparison::No);
+    }
+
+    #[test]
+    fn an_answer_to_what_was_asked_before_reading_began_anew_moves_nothing() {
+        let carrier = carrier();
+        carrier.read_so_many(0, 1);
+        carrier.compare(&mut carrier.state());
+        carrier.read_so_many(0, 1);
+        assert_eq!(carrier.place(), (1, StreamId::default()));
+        assert_eq!(carrier.state().comparison, Comparison::Reading);
+    }
+
+    #[test]
+    fn all_is_sent_when_it_was_compared_and_its_time_has_come() {
+        let carrier = carrier();
+        let now = Instant::now();
+        assert!(carrier.is_compared(Comparison::No));
+        assert!(!carrier.is_compared(Comparison::Reading));
+        assert!(!carrier.is_compared(Comparison::SendAt(now + Duration::from_secs(3600))));
+        assert!(carrier.is_compared(Comparison::SendAt(now)));
+        assert_eq!(carrier.state().comparison, Comparison::No);
+        carrier.hurry.store(true, Ordering::Relaxed);
+        assert!(carrier.is_compared(Comparison::SendAt(now + Duration::from_secs(3600))));
+        assert!(!carrier.is_compared(Comparison::Reading));
+    }
+
+    #[test]
+    fn after_a_break_what_was_sent_lately_is_sent_again() {
+        let carrier = carrier();
+        carrier.ended.end_all_of_at("17", carrier.now().to_time()).unwrap();
+        let unsent = carrier.ended.unsent(1);
+        carrier.ended.confirm(&unsent);
+        carrier.state().sent.sent(&unsent.entries, Instant::now());
+        carrier.send_lately_again();
+        assert_eq!(carrier.ended.status().unsent, 0, "the first connection");
+        carrier.send_lately_again();
+        assert_eq!(carrier.ended.status().unsent, 1);
+        assert_eq!(carrier.state().comparison, Comparison::No);
+    }
+
+    #[test]
+    fn after_a_break_all_is_compared_if_too_much_was_sent_to_remember() {
+        let carrier = carrier();
+        carrier.ended.end_all_of_at("17", carrier.now().to_time()).unwrap();
+        let unsent = carrier.ended.unsent(1);
+        carrier.ended.confirm(&unsent);
+        let many: Vec<Entry> = (0..70_000).map(cut).collect();
+        carrier.state().sent.sent(&many, Instant::now());
+        carrier.send_lately_again();
+        carrier.send_lately_again();
+        assert_eq!(carrier.ended.status().unsent, 1);
+        assert_eq!(carrier.state().comparison, Comparison::Reading);
+    }
 }

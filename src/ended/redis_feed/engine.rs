@@ -157,7 +157,6 @@ pub(super) async fn info(
 
 fn is_no_such_key(error: &RedisError) -> bool {
     error.detail().is_some_and(|detail| detail.contains("no such key"))
-        || error.to_string().contains("no such key")
 }
 
 fn int(value: &Value) -> Option<u64> {
@@ -175,7 +174,11 @@ fn id(value: &Value) -> Option<StreamId> {
 /// Returns the engine's clock in milliseconds.
 pub(super) async fn time(connection: &mut MultiplexedConnection) -> RedisResult<u64> {
     let (seconds, micros): (u64, u64) = redis::cmd("TIME").query_async(connection).await?;
-    Ok(seconds.saturating_mul(1000).saturating_add(micros / 1000))
+    Ok(millis(seconds, micros))
+}
+
+fn millis(seconds: u64, micros: u64) -> u64 {
+    seconds.saturating_mul(1000).saturating_add(micros / 1000)
 }
 
 /// Returns for how many seconds ends are kept, as stored.
@@ -198,4 +201,57 @@ pub(super) async fn raise_keep(
     command.arg(RAISE_KEEP).arg(2).arg(&keys.stream).arg(&keys.keep);
     command.arg(old.map_or(String::new(), |old| old.to_string())).arg(new).arg(FIELD).arg(entry);
     command.query_async(connection).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redis::ErrorKind;
+
+    #[test]
+    fn the_engines_clock_is_read_in_milliseconds() {
+        assert_eq!(millis(1_795_262_400, 999_999), 1_795_262_400_999);
+        assert_eq!(millis(u64::MAX, 0), u64::MAX);
+    }
+
+    /// RESP3 allows either.
+    #[test]
+    fn an_id_is_read_from_a_bulk_and_from_a_simple_string() {
+        let expected = Some(StreamId { millis: 17, counter: 4 });
+        assert_eq!(id(&Value::BulkString(b"17-4".to_vec())), expected);
+        assert_eq!(id(&Value::SimpleString("17-4".to_owned())), expected);
+        for other in [Value::Int(17), Value::BulkString(b"\xff-1".to_vec()), Value::Nil] {
+            assert_eq!(id(&other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_none_below_zero() {
+        assert_eq!(int(&Value::Int(17)), Some(17));
+        assert_eq!(int(&Value::Int(-1)), None);
+        assert_eq!(int(&Value::Nil), None);
+    }
+
+    #[test]
+    fn a_missing_stream_is_told_from_other_errors() {
+        let response = |detail: &str| {
+            let kind = ErrorKind::Server(redis::ServerErrorKind::ResponseError);
+            RedisError::from((kind, "An error was signalled by the server", detail.to_owned()))
+        };
+        assert!(is_no_such_key(&response("no such key")));
+        assert!(!is_no_such_key(&response("unknown command 'XINFO'")));
+    }
+
+    #[test]
+    fn an_entry_of_somebody_else_counts_as_read() {
+        let mine = redis::streams::StreamId {
+            id: "17-4".to_owned(),
+            map: HashMap::from([(FIELD.to_owned(), Value::BulkString(b"x".to_vec()))]),
+            ..Default::default()
+        };
+        let theirs = redis::streams::StreamId { id: "17-5".to_owned(), ..Default::default() };
+        let read: Vec<(u64, Vec<u8>)> =
+            entries(vec![mine, theirs]).map(|read| (read.id.counter, read.entry)).collect();
+        assert_eq!(read, [(4, b"x".to_vec()), (5, Vec::new())]);
+    }
 }
