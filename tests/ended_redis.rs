@@ -95,6 +95,20 @@ impl Engine {
     fn len(&self) -> usize {
         self.connection().xlen(STREAM).unwrap()
     }
+
+    /// Makes the user `shop` that `docs/ending-sessions.md` names, and returns the address for it.
+    fn with_the_rights_of_the_page(&self) -> String {
+        let page = include_str!("../docs/ending-sessions.md");
+        let line = page.lines().find(|line| line.contains("`ACL SETUSER")).unwrap();
+        let command = line.trim().trim_matches('`').replace(">password", ">secret");
+        let mut words = command.split(' ');
+        let mut acl = redis::cmd(words.next().unwrap());
+        words.for_each(|word| {
+            acl.arg(word);
+        });
+        acl.exec(&mut self.connection()).unwrap();
+        format!("redis://shop:secret@127.0.0.1:{}/3", self.port)
+    }
 }
 
 impl Drop for Engine {
@@ -379,16 +393,7 @@ async fn a_wrong_password_is_told_without_the_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rights_that_the_page_names_are_enough() {
     let Some(engine) = Engine::start(&[]) else { return };
-    let page = include_str!("../docs/ending-sessions.md");
-    let line = page.lines().find(|line| line.contains("`ACL SETUSER")).unwrap();
-    let command = line.trim().trim_matches('`').replace(">password", ">secret");
-    let mut words = command.split(' ');
-    let mut acl = redis::cmd(words.next().unwrap());
-    words.for_each(|word| {
-        acl.arg(word);
-    });
-    acl.exec(&mut engine.connection()).unwrap();
-    let url = format!("redis://shop:secret@127.0.0.1:{}/3", engine.port);
+    let url = engine.with_the_rights_of_the_page();
     let ended = EndedSessions::new("shop", Duration::hours(8));
     let feed = RedisFeed::connect(&url, &ended).await.unwrap();
     ended.end(new_id()).unwrap();
@@ -405,6 +410,17 @@ async fn the_rights_that_the_page_names_are_enough() {
     .await;
     assert_eq!(feed.health().error, None);
     assert!(ended.status().everyone.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_says_nothing_of_its_stream_is_an_error() {
+    let Some(engine) = Engine::start(&[]) else { return };
+    let url = engine.with_the_rights_of_the_page();
+    let mut acl = redis::cmd("ACL");
+    acl.arg("SETUSER").arg("shop").arg("-xinfo").exec(&mut engine.connection()).unwrap();
+    let ended = EndedSessions::new("shop", Duration::hours(8));
+    let error = RedisFeed::connect(&url, &ended).await.unwrap_err().to_string();
+    assert!(error.contains("xinfo"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

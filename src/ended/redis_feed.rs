@@ -162,9 +162,8 @@ impl RedisFeed {
         FeedError::Redis {
             address: self.address.clone(),
             problem: format!(
-                "{}; check that it runs and that address, user and password are right, or start \
-                 without it by `connect_in_background`",
-                carrier::problem_of(error)
+                "{error}; check that it runs and that address, user and password are right, or start \
+                 without it by `connect_in_background`"
             ),
         }
     }

@@ -3,7 +3,7 @@
 
 use super::engine::{self, Engine, Keys, READ_BATCH};
 use super::history::{History, StreamId, must_hold};
-use super::patience::{Pauses, Refusals, random_part};
+use super::patience::{Every, Pauses, Refusals, random_part};
 use super::sent::Sent;
 use super::trim;
 use crate::ended::clock::ClockWatch;
@@ -29,6 +29,9 @@ const IDLE: Duration = Duration::from_millis(250);
 const BETWEEN_CHECKS: Duration = Duration::from_secs(2);
 
 const BETWEEN_TRIMS: Duration = Duration::from_secs(60);
+
+/// The first time comes soon, and not on all servers at once.
+const MAX_WAIT_BEFORE_TRIM: Duration = Duration::from_secs(3);
 
 /// The servers that miss something in the stream do not all send it at once: each waits up to this
 /// long and reads what the others send.
@@ -140,7 +143,7 @@ impl Carrier {
     pub(super) async fn reconnect(&self, mut error: RedisError) -> Engine {
         let mut pauses = Pauses::new();
         loop {
-            self.health.failed(problem_of(&error), self.now());
+            self.health.failed(error.to_string(), self.now());
             self.tell_gauges();
             tokio::time::sleep(pauses.next(random_part())).await;
             match self.connect().await {
@@ -191,8 +194,9 @@ impl Carrier {
 
     async fn send(&self, mut engine: Engine) -> RedisError {
         let mut clocks = ClockWatch::new(self.now(), self.start.elapsed());
-        let mut next_check = Instant::now() + BETWEEN_CHECKS;
-        let mut next_trim = Instant::now() + BETWEEN_TRIMS.mul_f32(random_part() / 20.0);
+        let first_trim = MAX_WAIT_BEFORE_TRIM.mul_f32(random_part());
+        let mut checks = Every::new(BETWEEN_CHECKS, BETWEEN_CHECKS, Instant::now());
+        let mut trims = Every::new(BETWEEN_TRIMS, first_trim, Instant::now());
         let mut refusals = Refusals::default();
         loop {
             let now = self.now();
@@ -201,14 +205,14 @@ impl Carrier {
                 self.state().begin_at_the_start();
             }
             self.ended.tidy(now);
-            match self.work(&mut engine, &mut next_check, &mut next_trim).await {
+            match self.work(&mut engine, &mut checks, &mut trims).await {
                 Ok(()) => {
                     refusals.forget();
                     self.health.well();
                     self.tell_gauges();
                 }
                 Err(error) if refusals.bear(&error) => {
-                    self.health.failed(problem_of(&error), now);
+                    self.health.failed(error.to_string(), now);
                     self.tell_gauges();
                     tokio::time::sleep(AFTER_REFUSAL).await;
                 }
@@ -221,19 +225,17 @@ impl Carrier {
     async fn work(
         &self,
         engine: &mut Engine,
-        next_check: &mut Instant,
-        next_trim: &mut Instant,
+        checks: &mut Every,
+        trims: &mut Every,
     ) -> RedisResult<()> {
-        if Instant::now() >= *next_check {
-            *next_check = Instant::now() + BETWEEN_CHECKS;
+        if checks.is_due(Instant::now()) {
             self.check(engine).await?;
         }
         self.send_unsent(engine).await?;
-        if Instant::now() >= *next_trim {
-            *next_trim = Instant::now() + BETWEEN_TRIMS;
-            if let Some(info) = engine::info(&mut engine.plain, &self.keys).await? {
-                trim::trim(engine, &self.keys, &self.ended, &info, self.now()).await?;
-            }
+        if trims.is_due(Instant::now())
+            && let Some(info) = engine::info(&mut engine.plain, &self.keys).await?
+        {
+            trim::trim(engine, &self.keys, &self.ended, &info, self.now()).await?;
         }
         Ok(())
     }
@@ -281,8 +283,7 @@ impl Carrier {
         let is_lost = is_lost
             || match ask_for {
                 Some(id) => {
-                    let found = engine::range(&mut engine.plain, &self.keys, id, 1).await?;
-                    found.first().is_none_or(|found| found.id != id)
+                    !begins_with(&engine::range(&mut engine.plain, &self.keys, id, 1).await?, id)
                 }
                 None => false,
             };
@@ -316,8 +317,8 @@ impl Carrier {
     }
 }
 
-pub(super) fn problem_of(error: &RedisError) -> String {
-    error.to_string()
+fn begins_with(read: &[engine::Read], id: StreamId) -> bool {
+    read.first().is_some_and(|first| first.id == id)
 }
 
 #[cfg(test)]
@@ -382,6 +383,14 @@ mod tests {
         carrier.read_so_many(1, READ_BATCH - 1);
         let Comparison::SendAt(at) = carrier.state().comparison else { panic!() };
         assert!(at >= before && at <= Instant::now() + MAX_WAIT_BEFORE_SENDING_ALL);
+    }
+
+    #[test]
+    fn what_was_read_is_still_there_if_the_range_from_it_begins_with_it() {
+        let read =
+            [7, 8].map(|millis| engine::Read { id: StreamId::at(millis), entry: Vec::new() });
+        assert!(begins_with(&read, StreamId::at(7)));
+        assert!(!begins_with(&read, StreamId::at(8)) && !begins_with(&[], StreamId::at(7)));
     }
 
     #[test]

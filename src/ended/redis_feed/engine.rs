@@ -141,18 +141,22 @@ pub(super) async fn info(
         Err(error) if is_no_such_key(&error) => return Ok(None),
         Err(error) => return Err(error),
     };
+    Ok(Some(stream_info(&reply)))
+}
+
+fn stream_info(reply: &HashMap<String, Value>) -> StreamInfo {
     let number = |name: &str| reply.get(name).and_then(int);
     let last_id = reply.get("last-generated-id").and_then(id);
     let first_id = match reply.get("first-entry") {
         Some(Value::Array(entry)) => entry.first().and_then(id),
         _ => None,
     };
-    Ok(Some(StreamInfo {
+    StreamInfo {
         len: number("length").unwrap_or_default(),
         last_id: last_id.unwrap_or_default(),
         first_id,
         added: number("entries-added"),
-    }))
+    }
 }
 
 fn is_no_such_key(error: &RedisError) -> bool {
@@ -223,6 +227,25 @@ mod tests {
         for other in [Value::Int(17), Value::BulkString(b"\xff-1".to_vec()), Value::Nil] {
             assert_eq!(id(&other), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_stream_is_read_from_what_is_said_of_it() {
+        let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        let mut reply = HashMap::from([
+            ("length".to_owned(), Value::Int(2)),
+            ("last-generated-id".to_owned(), text("18-0")),
+            ("first-entry".to_owned(), Value::Array(vec![text("17-4"), Value::Array(vec![])])),
+            ("entries-added".to_owned(), Value::Int(9)),
+        ]);
+        let [first, last] =
+            [(17, 4), (18, 0)].map(|(millis, counter)| StreamId { millis, counter });
+        let info = StreamInfo { len: 2, last_id: last, first_id: Some(first), added: Some(9) };
+        assert_eq!(stream_info(&reply), info);
+        // An empty stream, and an engine older than Redis 7.
+        reply.insert("first-entry".to_owned(), Value::Nil);
+        reply.remove("entries-added");
+        assert_eq!(stream_info(&reply), StreamInfo { first_id: None, added: None, ..info });
     }
 
     #[test]

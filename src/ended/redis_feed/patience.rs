@@ -1,8 +1,8 @@
-//! Which errors a connection outlives, and how long the feed waits before it connects again.
+//! Which errors a connection outlives, and how long the feed waits before it does something again.
 
 use crate::random;
 use redis::RedisError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An engine that only refuses may be a replica by now: then the address leads to another one.
 const MAX_REFUSALS: u32 = 10;
@@ -46,6 +46,29 @@ impl Pauses {
         let pause = self.0 + self.0.mul_f32(random_part);
         self.0 = (self.0 * 2).min(MAX_PAUSE);
         pause
+    }
+}
+
+/// Something that is done from time to time.
+#[derive(Debug)]
+pub(super) struct Every {
+    length: Duration,
+    next: Instant,
+}
+
+impl Every {
+    /// For what is done every `length`, for the first time after `first`.
+    pub(super) fn new(length: Duration, first: Duration, now: Instant) -> Every {
+        Every { length, next: now + first }
+    }
+
+    /// Whether it is to be done now; it then counts as done.
+    pub(super) fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = now >= self.next;
+        if is_due {
+            self.next = now + self.length;
+        }
+        is_due
     }
 }
 
@@ -110,6 +133,16 @@ mod tests {
         };
         assert_eq!(millis(0.0), [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
         assert_eq!(millis(0.5), [150, 300, 600, 1200, 2400, 4800, 7500, 7500]);
+    }
+
+    #[test]
+    fn what_is_done_every_two_seconds_is_not_done_sooner() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut every = Every::new(Duration::from_secs(2), Duration::from_secs(1), start);
+        let due =
+            [0, 999, 1000, 1001, 2999, 3500, 5499, 5500].map(|millis| every.is_due(at(millis)));
+        assert_eq!(due, [false, false, true, false, false, true, false, true]);
     }
 
     #[test]
