@@ -423,6 +423,41 @@ async fn an_engine_that_says_nothing_of_its_stream_is_an_error() {
     assert!(error.contains("xinfo"), "{error}");
 }
 
+/// It may be full, and then it can still be read; or a replica by now, and the address leads to another.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_refuses_is_connected_anew_after_ten_refusals_and_not_before() {
+    let Some(engine) = Engine::start(&[]) else { return };
+    let one = Server::start(&engine).await;
+    let replica_of = |host: &str, port: &str| {
+        redis::cmd("REPLICAOF").arg(host).arg(port).exec(&mut engine.connection()).unwrap();
+    };
+    // Without a master that could be reached it goes on, and takes nothing.
+    replica_of("127.0.0.1", "1");
+    let mut connection = engine.connection();
+    let mut clients = || -> std::collections::BTreeSet<String> {
+        let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut connection).unwrap();
+        let reading = list.lines().filter(|line| line.contains("cmd=xread "));
+        reading.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+    };
+    // It broke off the reading, as it does when it becomes a replica.
+    let mut first = clients();
+    wait_until("it is connected again", || {
+        first = clients();
+        first.len() == 1
+    })
+    .await;
+    let begun = Instant::now();
+    one.end_unsent(1);
+    wait_until("it is told", || one.feed.health().error.is_some()).await;
+    let error = one.feed.health().error.unwrap();
+    assert!(error.to_lowercase().contains("read only"), "{error}");
+    wait_until("it is connected anew", || clients() != first).await;
+    // After each refusal it waits for a second.
+    assert!(begun.elapsed() >= StdDuration::from_secs(10), "{:?}", begun.elapsed());
+    replica_of("NO", "ONE");
+    one.feed.flush(Duration::seconds(20)).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_is_not_there_is_an_error_unless_it_may_come_later() {
     let Some(mut engine) = Engine::start(&[]) else { return };

@@ -313,6 +313,19 @@ fn a_change_replaces_a_rejected_cookie() {
     assert_eq!(reload(&response, NOW).page_views, 1);
 }
 
+/// `build` looks for room for a default session, which has no timeouts of its own.
+#[test]
+fn own_timeouts_that_do_not_fit_beside_a_long_name_are_an_error() {
+    let named = |len| builder::<Visit>().cookie_name("x".repeat(len)).build();
+    let sessions = (3900..4096).rev().find_map(|len| named(len).ok()).unwrap();
+    let session = Session::new_at(Visit::default(), NOW);
+    assert!(sessions.encode_at(&session, NOW).is_ok());
+    let mut session = Session::new_at(Visit::default(), NOW);
+    session.set_timeouts(Duration::HOUR, Duration::DAY);
+    let error = sessions.encode_at(&session, NOW).unwrap_err();
+    assert!(matches!(error, EncodeError::TooLarge { .. }), "{error:?}");
+}
+
 #[test]
 fn what_is_too_large_is_an_error_that_leaves_the_response_alone() {
     let mut session = load(&good_value(), NOW);

@@ -283,7 +283,7 @@ impl Carrier {
         let is_lost = is_lost
             || match ask_for {
                 Some(id) => {
-                    !begins_with(&engine::range(&mut engine.plain, &self.keys, id, 1).await?, id)
+                    is_missing(id, &engine::range(&mut engine.plain, &self.keys, id, 1).await?)
                 }
                 None => false,
             };
@@ -317,8 +317,9 @@ impl Carrier {
     }
 }
 
-fn begins_with(read: &[engine::Read], id: StreamId) -> bool {
-    read.first().is_some_and(|first| first.id == id)
+/// Whether the stream, read from `id` on, does not have it.
+fn is_missing(id: StreamId, read: &[engine::Read]) -> bool {
+    read.first().is_none_or(|first| first.id != id)
 }
 
 #[cfg(test)]
@@ -386,11 +387,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_is_still_there_if_the_range_from_it_begins_with_it() {
+    fn an_entry_is_missing_if_reading_from_it_on_begins_with_another() {
         let read =
             [7, 8].map(|millis| engine::Read { id: StreamId::at(millis), entry: Vec::new() });
-        assert!(begins_with(&read, StreamId::at(7)));
-        assert!(!begins_with(&read, StreamId::at(8)) && !begins_with(&[], StreamId::at(7)));
+        assert!(!is_missing(StreamId::at(7), &read));
+        assert!(is_missing(StreamId::at(6), &read) && is_missing(StreamId::at(7), &[]));
     }
 
     #[test]
