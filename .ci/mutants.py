@@ -204,7 +204,7 @@ def errors_of(run):
 
 def drop_what_does_not_compile(tree, functions, alone):
     """Takes bodies out until the rest compiles. Returns what was taken out, with the compiler's word."""
-    unviable, apart = {}, {}
+    unviable, apart = {}, {}  # where a number is in both, it is built alone
     owner = {mutant["number"]: function for function in functions for mutant in function.mutants}
     while True:
         arms = write_tree(tree, functions, unviable.keys() | apart.keys())
@@ -239,7 +239,7 @@ def drop_what_does_not_compile(tree, functions, alone):
         if not found:
             sys.exit("\n".join(error["rendered"] for error in errors[:5]))
     alone += [mutant for function in functions for mutant in function.mutants if mutant["number"] in apart]
-    return unviable
+    return {number: why for number, why in unviable.items() if number not in apart}
 
 
 class Tests:
