@@ -358,6 +358,14 @@ mod tests {
             );
         }
 
+        /// Ends all of a subject, and returns what was to be sent for it.
+        fn end_and_confirm(&self) -> Vec<Entry> {
+            self.ended.end_all_of_at("17", self.now().to_time()).unwrap();
+            let unsent = self.ended.unsent(1);
+            self.ended.confirm(&unsent);
+            unsent.entries
+        }
+
         fn is_compared(&self, comparison: Comparison) -> bool {
             self.state().comparison = comparison;
             self.may_send_all()
@@ -428,10 +436,8 @@ mod tests {
     #[test]
     fn after_a_break_what_was_sent_lately_is_sent_again() {
         let carrier = carrier();
-        carrier.ended.end_all_of_at("17", carrier.now().to_time()).unwrap();
-        let unsent = carrier.ended.unsent(1);
-        carrier.ended.confirm(&unsent);
-        carrier.state().sent.sent(&unsent.entries, Instant::now());
+        let sent = carrier.end_and_confirm();
+        carrier.state().sent.sent(&sent, Instant::now());
         carrier.send_lately_again();
         assert_eq!(carrier.ended.status().unsent, 0, "the first connection");
         carrier.send_lately_again();
@@ -442,9 +448,7 @@ mod tests {
     #[test]
     fn after_a_break_all_is_compared_if_too_much_was_sent_to_remember() {
         let carrier = carrier();
-        carrier.ended.end_all_of_at("17", carrier.now().to_time()).unwrap();
-        let unsent = carrier.ended.unsent(1);
-        carrier.ended.confirm(&unsent);
+        carrier.end_and_confirm();
         let many: Vec<Entry> = (0..70_000).map(cut).collect();
         carrier.state().sent.sent(&many, Instant::now());
         carrier.send_lately_again();
