@@ -24,19 +24,26 @@ pub(crate) fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
 pub(crate) mod on_test {
     use std::cell::Cell;
 
-    thread_local!(static FAILING: Cell<bool> = const { Cell::new(false) });
+    thread_local!(static FAILURES: Cell<usize> = const { Cell::new(0) });
     thread_local!(static CALLS: Cell<usize> = const { Cell::new(0) });
 
     pub(super) fn fails() -> bool {
         CALLS.set(CALLS.get() + 1);
-        FAILING.get()
+        let left = FAILURES.get();
+        FAILURES.set(left.saturating_sub(1));
+        left > 0
     }
 
     /// Runs `f` with a generator that fails.
     pub(crate) fn without_randomness<R>(f: impl FnOnce() -> R) -> R {
-        FAILING.set(true);
+        failing(usize::MAX, f)
+    }
+
+    /// Runs `f` with a generator that fails so many times, and then works.
+    pub(crate) fn failing<R>(times: usize, f: impl FnOnce() -> R) -> R {
+        FAILURES.set(times);
         let result = f();
-        FAILING.set(false);
+        FAILURES.set(0);
         result
     }
 

@@ -34,3 +34,24 @@ impl<T> Parts<T> {
         csrf::verify(&self.live.ring(), now, self.codec.context(), token, bounds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::EncodeError;
+    use crate::keys::key::Key;
+    use crate::keys::ring::KeyRing;
+    use crate::random::on_test::failing;
+    use crate::sessions::Sessions;
+    use http::HeaderMap;
+
+    /// Else the form could be shown to anybody whose generator failed, too.
+    #[test]
+    fn without_randomness_for_the_id_there_is_no_token_though_its_mask_could_be_drawn() {
+        let sessions: Sessions<u32> =
+            Sessions::builder("shop", KeyRing::new(Key::generate())).build().unwrap();
+        let session = sessions.load(&HeaderMap::new());
+        let token = failing(1, || sessions.csrf_token(&session));
+        assert!(matches!(token, Err(EncodeError::Randomness)), "{token:?}");
+        assert!(sessions.csrf_token(&session).is_ok(), "the session itself is sound");
+    }
+}

@@ -3,6 +3,7 @@
 use super::people::{Browser, ENDED, Server, after};
 use crate::support::fixtures::{NOW, SECOND};
 use sealed_session::{Origin, Saved};
+use time::Duration;
 
 #[test]
 fn a_farewell_ends_the_old_session_and_the_visitor_goes_on() {
@@ -62,6 +63,21 @@ fn a_reset_that_signs_the_same_user_in_is_kept_out_if_another_ended_the_session(
     let mut session = server.load(&browser, NOW);
     session.reset();
     server.ended.end_all_of_at("ann", after(SECOND)).unwrap();
+    session.user = Some("ann".to_owned());
+    assert_eq!(server.answer(session, after(SECOND)).0, Saved::Kept);
+}
+
+/// Bad input 57, `steps/ended`: nor if a server whose list was full ended everyone. What is told late
+/// ended before the load: the session after the reset is younger, the one that was loaded is not.
+#[test]
+fn a_reset_that_signs_the_same_user_in_again_is_kept_out_if_everyone_was_ended() {
+    let server = Server::new();
+    let browser = server.sign_in("ann", NOW - Duration::minutes(10));
+    let mut session = server.load(&browser, after(SECOND));
+    session.reset();
+    // "everyone" at NOW, as docs/format.md has it.
+    let everyone = [0x01, 0x03, 0x01, 0xa1, 0xfd, 0xfa, 0x46, 0x00, 0x86, 0x49, 0x97, 0xaf];
+    server.ended.apply_at(&everyone, after(SECOND)).unwrap();
     session.user = Some("ann".to_owned());
     assert_eq!(server.answer(session, after(SECOND)).0, Saved::Kept);
 }
