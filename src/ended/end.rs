@@ -89,7 +89,9 @@ impl Locked<'_> {
         let entry = match number {
             Some(number) => Entry::Cut { subject, number, time: self.now },
             None => {
-                events::numbers_ran_out();
+                if self.writer.ran_out_told.may(self.now) {
+                    events::numbers_ran_out();
+                }
                 Entry::Everyone { before: after(self.now) }
             }
         };

@@ -82,6 +82,7 @@ pub(crate) struct Writer {
     pub(crate) sweep: Sweep,
     pub(crate) full_told: OncePerMinute,
     pub(crate) future_told: OncePerMinute,
+    pub(crate) ran_out_told: OncePerMinute,
     pub(crate) fed: bool,
     /// Whether an end without a feed was told.
     pub(crate) unfed_told: bool,

@@ -12,6 +12,12 @@ pub(crate) const NO_CUT: u32 = 1;
 /// has not heard of it.
 const AHEAD_FOR_ALL: u32 = 3600;
 
+/// A known cut that is so far ahead of the clock (30 days: 720 calls in one moment) grows by a minute
+/// only. Else a user who may end all of his own in a loop would use the numbers up, after which
+/// everyone is ended.
+const FAR_AHEAD: u32 = 30 * 86_400;
+const FROM_FAR_AHEAD: u32 = 60;
+
 /// A wrong clock far in the future must leave numbers for those who come after it.
 const MAX_OF_CLOCK: u32 = 0xF000_0000;
 
@@ -21,15 +27,21 @@ pub(crate) const MAX_NUMBER: u32 = 0xFF00_0000;
 /// Returns the number of a new cut: greater than the one known here and than the one that the
 /// session which asks for it carries (0 if none asks). `None` if the numbers ran out.
 pub(crate) fn next(now: Timestamp, known: Option<u32>, own: u32) -> Option<u32> {
-    let clock = u32::try_from(now.millis() / 1000).unwrap_or(u32::MAX).min(MAX_OF_CLOCK);
+    let clock = clock(now);
     let known = known.unwrap_or(NO_CUT).saturating_add(1);
     Some(clock.max(known).max(own.saturating_add(1))).filter(|number| *number <= MAX_NUMBER)
 }
 
 /// As [`next`], for `end_all_of`.
 pub(crate) fn next_for_all(now: Timestamp, known: Option<u32>) -> Option<u32> {
-    let number = next(now, known, NO_SUBJECT)?.saturating_add(AHEAD_FOR_ALL);
+    let is_far_ahead = known.is_some_and(|known| known > clock(now).saturating_add(FAR_AHEAD));
+    let more = if is_far_ahead { FROM_FAR_AHEAD - 1 } else { AHEAD_FOR_ALL };
+    let number = next(now, known, NO_SUBJECT)?.saturating_add(more);
     Some(number).filter(|number| *number <= MAX_NUMBER)
+}
+
+fn clock(now: Timestamp) -> u32 {
+    u32::try_from(now.millis() / 1000).unwrap_or(u32::MAX).min(MAX_OF_CLOCK)
 }
 
 #[cfg(test)]
@@ -72,6 +84,17 @@ mod tests {
     #[test]
     fn end_all_of_is_ahead_by_an_hour() {
         assert_eq!(next_for_all(now(), None), Some(1_795_003_600));
+    }
+
+    /// Else 689,500 calls would use the numbers up, and end everyone.
+    #[test]
+    fn end_all_of_in_a_loop_grows_by_a_minute_from_a_month_ahead_on() {
+        let month = 1_795_000_000 + 30 * 86_400;
+        assert_eq!(next_for_all(now(), Some(month)), Some(month + 3601));
+        assert_eq!(next_for_all(now(), Some(month + 1)), Some(month + 61));
+        let mut known = None;
+        (0..1_000_000).for_each(|_| known = next_for_all(now(), known));
+        assert_eq!(known, Some(month + 719 + (1_000_000 - 720) * 60));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// Carries ended sessions between servers through Redis or Valkey (5 or later), until it is dropped.
+/// Carries ended sessions between servers through Redis (6.2 or later) or Valkey, until it is dropped.
 /// Requests never wait for it, and while the engine is away each server goes on with what it knows.
 ///
 /// Everything stands in one stream, `sealed-session:{namespace}:ended`, and one key,

@@ -13,10 +13,6 @@ impl EndedSessions {
     ) -> Result<(), E> {
         let list = &*self.list;
         let mut write = |entry: Entry| write(list.format.write(&entry));
-        let everyone = list.everyone();
-        if everyone.millis() > 0 {
-            write(Entry::Everyone { before: everyone })?;
-        }
         let aside: Vec<Entry> = list.writer().aside.entries().collect();
         aside.into_iter().try_for_each(&mut write)?;
         for index in 0..SHARDS {
@@ -35,6 +31,11 @@ impl EndedSessions {
             drop(shard);
             entries.into_iter().try_for_each(&mut write)?;
         }
+        // Last, because an entry that leaves a shard meanwhile, before it was copied, raises this.
+        let everyone = list.everyone();
+        if everyone.millis() > 0 {
+            write(Entry::Everyone { before: everyone })?;
+        }
         Ok(())
     }
 }
@@ -44,6 +45,35 @@ mod tests {
     use super::*;
     use crate::timestamp::Timestamp;
     use time::Duration;
+
+    #[test]
+    fn what_leaves_a_full_list_meanwhile_is_not_forgotten() {
+        let list = EndedSessions::new("shop", Duration::hours(8)).with_max_entries(300);
+        let noon = 1_795_262_400_000;
+        // The last byte is the shard's: the oldest is in the last one.
+        let id = |n: u64| {
+            let shard = u128::from(255 - n % 256);
+            uuid::Uuid::from_u128(u128::from(noon + n) << 80 | 7 << 76 | 2 << 62 | shard)
+        };
+        let end = |n| list.end_at(id(n), Timestamp::from_millis(noon + n).to_time()).unwrap();
+        (0..300).for_each(end);
+        let mut written = Vec::new();
+        let written_all = list.for_each_entry(|entry| {
+            if written.is_empty() {
+                end(300);
+            }
+            written.push(entry.as_ref().to_vec());
+            Ok::<(), ()>(())
+        });
+        assert_eq!((written_all, list.status().evicted), (Ok(()), 1));
+        let next = EndedSessions::new("shop", Duration::hours(8));
+        for entry in written {
+            next.apply_bytes(&entry, Timestamp::from_millis(noon + 300)).unwrap();
+        }
+        let oldest = Timestamp::from_millis(noon);
+        assert!(!list.is_ended(id(0)) && oldest < list.everyone(), "that is the one that left");
+        assert!(next.is_ended(id(0)) || oldest < next.everyone());
+    }
 
     #[test]
     fn what_is_set_aside_is_written_too() {

@@ -194,7 +194,9 @@ impl List {
             return;
         };
         result.unwrap();
-        let number = self.next(subject, 0, now) + 3600;
+        let far_ahead = seconds(now) + 30 * 86_400;
+        let is_far_ahead = self.cut(Some(subject)).is_some_and(|cut| cut.number > far_ahead);
+        let number = self.next(subject, 0, now) + if is_far_ahead { 59 } else { 3600 };
         self.learn(Fact::Cut { subject, number, time: stamp_millis(now) as u64 });
     }
 
