@@ -73,7 +73,7 @@
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
-//! | `tracing` | yes | events: DEBUG for each rejected cookie, WARN for a change that was not written, ERROR for a session that was not saved |
+//! | `tracing` | yes | events: DEBUG for rejected cookies, each reason once a request, WARN for a change that was not written, ERROR for a session that was not saved |
 //! | `private-jar` | yes | `Key::from(&cookie::Key)`, and [`migrate_private_jar`](SessionsBuilder::migrate_private_jar), for applications that have such a key |
 //! | `metrics` | | counters by reason, by key id and by cause, the length of cookies, gauges of the key file and of feeds |
 //! | `tower` | | [`tower::SessionLayer`] for any tower HTTP stack |

@@ -1,4 +1,4 @@
-//! `Sessions<T>`: `load`, `save`, `encode`, `decode`: the two numbered pipelines, nothing else.
+//! `Sessions<T>`: what an application may ask of it. The two numbered pipelines are in `steps/`.
 
 use crate::error::{DecodeError, EncodeError};
 use crate::headers::cookie::cookie_headers;
@@ -56,7 +56,8 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// # Panics
     ///
-    /// Only if the application's own `upgrade` or `revoked` does.
+    /// Only if the application's own code does: a closure given to the builder, or `Default` or serde's
+    /// traits of `T`.
     pub fn load(&self, headers: &HeaderMap) -> Session<T>
     where
         T: Default,
@@ -68,7 +69,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// # Panics
     ///
-    /// Only if the application's own `upgrade` or `revoked` does.
+    /// As [`load`](Sessions::load).
     pub fn load_at(&self, headers: &HeaderMap, now: OffsetDateTime) -> Session<T>
     where
         T: Default,
@@ -96,8 +97,13 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`encode`](Sessions::encode). The headers are left as they are then, and so is the
-    /// visitor's old cookie.
+    /// Those of [`encode`](Sessions::encode) except `Ended`, which is [`Saved::Kept`] here. The headers
+    /// are left as they are then, and so is the visitor's old cookie.
+    ///
+    /// # Panics
+    ///
+    /// Only if the application's own code does: a closure given to the builder, or serde's traits of
+    /// `T`. The headers are left as they are then, too.
     pub fn save(&self, session: Session<T>, headers: &mut HeaderMap) -> Result<Saved, EncodeError>
     where
         T: Default,
@@ -109,7 +115,11 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`encode`](Sessions::encode).
+    /// Those of [`save`](Sessions::save).
+    ///
+    /// # Panics
+    ///
+    /// As [`save`](Sessions::save).
     pub fn save_at(
         &self,
         session: Session<T>,
@@ -165,9 +175,16 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     /// # Errors
     ///
     /// [`EncodeError::TooLarge`] if name, `=` and value exceed 4096 bytes, now or after a later
-    /// renewal; [`Serialize`](EncodeError::Serialize) and [`RoundTrip`](EncodeError::RoundTrip) for
-    /// types that postcard cannot hold; [`Randomness`](EncodeError::Randomness) if the operating
-    /// system gives none; [`NoSealingKey`](EncodeError::NoSealingKey) if no key seals at this time.
+    /// renewal; [`TooDeep`](EncodeError::TooDeep) and [`TooManyElements`](EncodeError::TooManyElements)
+    /// for data that opening would refuse; [`Serialize`](EncodeError::Serialize) and
+    /// [`RoundTrip`](EncodeError::RoundTrip) for types that postcard cannot hold;
+    /// [`Randomness`](EncodeError::Randomness) if the operating system gives none;
+    /// [`NoSealingKey`](EncodeError::NoSealingKey) if no key seals at this time;
+    /// [`Ended`](EncodeError::Ended) if the session was ended since it was loaded, or is to end others.
+    ///
+    /// # Panics
+    ///
+    /// As [`save`](Sessions::save).
     pub fn encode(&self, session: &Session<T>) -> Result<String, EncodeError> {
         self.seal(session, Timestamp::now())
     }
@@ -177,6 +194,10 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     /// # Errors
     ///
     /// Those of [`encode`](Sessions::encode).
+    ///
+    /// # Panics
+    ///
+    /// As [`save`](Sessions::save).
     pub fn encode_at(
         &self,
         session: &Session<T>,
@@ -209,7 +230,9 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Serialize`] for types that postcard cannot hold.
+    /// [`EncodeError::Serialize`] for types that postcard cannot hold;
+    /// [`TooDeep`](EncodeError::TooDeep) and [`TooManyElements`](EncodeError::TooManyElements) for data
+    /// that opening would refuse.
     pub fn cookie_len(&self, session: &Session<T>) -> Result<usize, EncodeError> {
         self.parts.cookie_len(session, Timestamp::now())
     }
@@ -223,7 +246,8 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// # Panics
     ///
-    /// Only if the application's own `upgrade` or `revoked` does.
+    /// Only if the application's own code does: a closure given to the builder, or serde's traits of
+    /// `T`.
     pub fn decode(&self, value: &str) -> Result<Session<T>, DecodeError> {
         self.parts.decode(value.as_bytes(), Timestamp::now()).map_err(DecodeError::new)
     }
@@ -236,7 +260,7 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     ///
     /// # Panics
     ///
-    /// Only if the application's own `upgrade` or `revoked` does.
+    /// As [`decode`](Sessions::decode).
     pub fn decode_at(&self, value: &str, now: OffsetDateTime) -> Result<Session<T>, DecodeError> {
         self.parts.decode(value.as_bytes(), Timestamp::from_time(now)).map_err(DecodeError::new)
     }

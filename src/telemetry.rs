@@ -1,12 +1,13 @@
 //! What logs and counters are told: reasons and key ids, never a value.
 //!
-//! With the feature `tracing`, each rejection is one DEBUG event, and those that somebody must see to
-//! are a WARN event a minute at most. With `metrics`:
+//! A reason to reject cookies is told and counted once a request, with the key of the first cookie that
+//! it applies to. With the feature `tracing` that is a DEBUG event, and what somebody must see to is a
+//! WARN event a minute at most. With `metrics`:
 //!
 //! | metric | labels | what it counts or measures |
 //! | --- | --- | --- |
 //! | `sealed_session_opened_total` | `key_id` | cookies that were accepted |
-//! | `sealed_session_rejected_total` | `reason`, `key_id` (`unknown` if the ring has no such key, `none` before it was read) | cookies that were not |
+//! | `sealed_session_rejected_total` | `reason`, `key_id` (`unknown` if the ring has no such key, `none` before it was read) | cookies that were not, each reason once a request |
 //! | `sealed_session_sealed_total` | `key_id` | sessions that were sealed, in a response or by `encode` |
 //! | `sealed_session_cookie_bytes` | | their cookies: name, `=` and value, of which a browser takes 4096 (a histogram) |
 //! | `sealed_session_written_total` | `cause`: `changed`, `renewed` (by `renew` or `reset`), `form` (a new visitor got a form token), `due` (for renewal), `upgraded` (to another schema), `migrated` | responses that set the cookie |

@@ -262,7 +262,8 @@ fn empty_keys_are_an_error_too() {
     assert_eq!(
         text(output.stderr),
         "in the environment variable SESSION_KEYS: the text is empty, so there is no key: \
-         make one with `Key::generate().to_text()`\n"
+         make one with `sealed-session keys generate`, or in a program with \
+         `Key::generate().to_text()`\n"
     );
 }
 

@@ -32,7 +32,7 @@
 //! | saving fails | ERROR event, 500 without any of the session in it |
 //! | a change is not written, because the cookie is kept | [`Saved::Kept`](crate::Saved::Kept) in the response's extensions, WARN event |
 //! | `Option<Session<T>>`, `Option<SessionView<T>>` | `Some` only for a session that came from an accepted cookie (in actix-web and poem `Some` for every visitor: use `Restored` there) |
-//! | two layers, two types | they need two cookie names: with one, an ERROR event, and a 500 with debug assertions |
+//! | two layers, two types | they need two cookie names: with one they wipe each other out. If one is inside the other, an ERROR event says so, and with debug assertions a 500 |
 //! | two layers, one type | the inner one wins |
 //!
 //! # Who is signed in

@@ -49,8 +49,9 @@ use tower_service::Service;
 
 /// Gives the handlers inside it the session, and saves it with the response.
 ///
-/// Two layers of different types need two cookie names: with one name they wipe each other out, and
-/// an ERROR event says so. Of two layers of one type the inner one wins: for two sessions of one shape,
+/// Two layers of different types need two cookie names: with one name they wipe each other out. An
+/// ERROR event says so if one is inside the other; of two beside each other, on different routes, only
+/// rejected cookies tell. Of two layers of one type the inner one wins: for two sessions of one shape,
 /// wrap one in a type of its own.
 pub struct SessionLayer<T> {
     sessions: Sessions<T>,

@@ -279,6 +279,8 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     /// reject it. For a rule of the application's own, like an account that was locked; sign-outs and
     /// "sign out everywhere" are what [`ended`](SessionsBuilder::ended) is for.
     ///
+    /// It runs in every load and must not block or wait: keep in memory what it looks at.
+    ///
     /// ```
     /// # use sealed_session::{Key, KeyRing, Session, Sessions};
     /// # use serde::{Serialize, Deserialize};
@@ -315,13 +317,21 @@ impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], naming the setting and the fix: an empty `app`; a name, path or domain
-    /// with characters that do not belong there; a prefixed name without what the prefix demands
-    /// (RFC 6265bis §4.1.3); `SameSite=None` or `Partitioned` without `Secure`; a timeout that is
-    /// not whole seconds, not positive or too long; a padding outside 1 to 256; an upgrade from
-    /// this version or a later one; a `T` whose default does not survive serialisation or does not
-    /// fit a cookie; `ended` without `subject` or the other way round, or with a list that keeps ends for
-    /// less than the longest absolute timeout.
+    /// [`ConfigError`], naming the setting and the fix:
+    ///
+    /// - an empty `app`; a name, path or domain with characters that do not belong there, or too long;
+    ///   a prefixed name without what the prefix demands (RFC 6265bis §4.1.3); `SameSite=None` or
+    ///   `Partitioned` without `Secure`;
+    /// - a timeout that is not whole seconds, not positive or too long; an idle timeout longer than the
+    ///   absolute one; `longest_timeouts` shorter than these; a `renew_after` that is not shorter
+    ///   than the idle timeout; [`Persistence::Remembered`] without `longest_timeouts`;
+    /// - a padding outside 1 to 256; an upgrade from this version or a later one, or two from one; a
+    ///   `seal_as` whose version is not older or has no upgrade; a `T` whose default does not survive
+    ///   serialisation or does not fit a cookie;
+    /// - `ended` without `subject` or the other way round; a list without a namespace, or one that
+    ///   keeps ends for less than the longest absolute timeout;
+    /// - `migrate_private_jar` called twice, with a name that is none or is the new cookie's, or for a
+    ///   time that is empty or longer than the absolute timeout.
     pub fn build(mut self) -> Result<Sessions<T>, ConfigError>
     where
         T: Default,

@@ -5,9 +5,9 @@ use crate::ended::list::EndedSessions;
 use serde::{Serialize, de::DeserializeOwned};
 
 impl<T: Serialize + DeserializeOwned> SessionsBuilder<T> {
-    /// Refuses sessions that ended before their deadlines: from now on [`Session::destroy`] and
-    /// [`Session::reset`] end what the request brought, [`Session::end_others`] every other session of
-    /// its subject, and this list what an administrator calls on it. Needs
+    /// Refuses sessions that ended before their deadlines. [`Session::destroy`] and [`Session::reset`]
+    /// end what the request brought. [`Session::end_others`] ends every other session of its subject.
+    /// An administrator ends sessions by calls on the list. Needs
     /// [`subject`](SessionsBuilder::subject).
     ///
     /// Give the list to a [`FileFeed`](crate::FileFeed) or a `RedisFeed`, or a restart forgets what

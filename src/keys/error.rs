@@ -13,11 +13,15 @@ pub enum KeyError {
     Length(usize),
     /// 32 equal bytes: a placeholder.
     #[error(
-        "all bytes of the key are equal, so it is a placeholder: make a key with `Key::generate`"
+        "all bytes of the key are equal, so it is a placeholder: make a key with `sealed-session keys \
+         generate`, or in a program with `Key::generate`"
     )]
     AllEqual,
     /// 32 printable ASCII characters: a text, which an attacker can guess.
-    #[error("the key's bytes are readable text, not random bytes: make a key with `Key::generate`")]
+    #[error(
+        "the key's bytes are readable text, not random bytes: make a key with `sealed-session keys \
+         generate`, or in a program with `Key::generate`"
+    )]
     Text,
     /// A text form that does not begin with `ssk1_`.
     #[error("a key in text form begins with `ssk1_`: copy the whole key")]
@@ -44,9 +48,9 @@ pub enum KeyError {
     Randomness,
     /// The environment variable is not set or not Unicode.
     #[error(
-        "the environment variable {0} is not set: put keys into it, separated by commas. A program \
-         makes a key with `Key::generate().to_text()`, and a checkout of this crate with \
-         `cargo run --example page_views -- new-key`"
+        "the environment variable {0} is not set, or is not Unicode text: put keys into it, separated \
+         by commas. `sealed-session keys generate` prints a key; in a checkout, `cargo run \
+         --manifest-path examples/start/Cargo.toml -- new-key`"
     )]
     Variable(String),
     /// The keys in an environment variable are wrong.
@@ -58,7 +62,10 @@ pub enum KeyError {
         error: Box<KeyError>,
     },
     /// A list of keys in text form that is empty, or white space only.
-    #[error("the text is empty, so there is no key: make one with `Key::generate().to_text()`")]
+    #[error(
+        "the text is empty, so there is no key: make one with `sealed-session keys generate`, or in a \
+         program with `Key::generate().to_text()`"
+    )]
     Empty,
     /// One entry of a list of keys is wrong.
     #[error("key {position} of the list: {error}")]

@@ -25,7 +25,8 @@ use zeroize::Zeroizing;
 /// 1. `SESSION_KEYS=A,B` everywhere: `B` is published, and opens.
 /// 2. When every server has it, `SESSION_KEYS=B,A`: `B` seals, `A` opens. Sessions that are
 ///    written or renewed are sealed under `B` from now on.
-/// 3. When the longest idle timeout has passed, `SESSION_KEYS=B`.
+/// 3. When the longest idle timeout, a minute, and what the servers' clocks may be apart have passed
+///    since then, `SESSION_KEYS=B`.
 ///
 /// Nobody is signed out. Without the first step, servers still at `A` would meet cookies of `B`:
 /// they leave such cookies alone, but the visitor is new to them meanwhile.
@@ -299,12 +300,12 @@ impl FromStr for KeyRing {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<KeyRing, KeyError> {
-        if text.trim().is_empty() {
+        if text.trim_ascii().is_empty() {
             return Err(KeyError::Empty);
         }
         let mut ring: Option<KeyRing> = None;
         for (index, entry) in text.split(',').enumerate() {
-            let added = entry.trim().parse().and_then(|key| match ring.take() {
+            let added = entry.trim_ascii().parse().and_then(|key| match ring.take() {
                 None => Ok(KeyRing::new(key)),
                 Some(ring) => ring.with_retired(key),
             });
@@ -525,7 +526,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "in the environment variable KEYS: the text is empty, so there is no key: \
-             make one with `Key::generate().to_text()`"
+             make one with `sealed-session keys generate`, or in a program with \
+             `Key::generate().to_text()`"
         );
     }
 

@@ -139,7 +139,8 @@ fn why(reason: Reason, state: Option<KeyState>) -> &'static str {
         Reason::UnknownVersion => "a newer release sealed it; servers keep such a cookie",
         Reason::UnknownKey => {
             "the key file has no such key: an old or new key of another file, or the file is not \
-             the newest; servers keep such a cookie"
+             the newest; servers do not remove such a cookie, but a page that changes the session \
+             overwrites it"
         }
         Reason::RetiredKey if state == Some(KeyState::Revoked) => "its key is revoked",
         Reason::RetiredKey => "its key is past its `open_until`",
