@@ -2,6 +2,9 @@
 
 #![cfg(unix)]
 
+#[path = "support/log.rs"]
+mod log;
+
 use sealed_session::{EndedSessions, FeedError, FileFeed};
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{BufRead, BufReader, Write};
@@ -116,6 +119,27 @@ fn the_file_and_its_folder_are_for_the_owner_alone() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_anew_is_told_and_carries_on() {
+    let host = Host::new();
+    drop(FileFeed::open(&host.path, &list()).unwrap());
+    let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
+    file.write_all("of nobody\n".repeat(200_000).as_bytes()).unwrap();
+    // It stands in the way of the new file, and cannot be removed as one.
+    fs::create_dir(host.path.with_file_name(".ended.log.new")).unwrap();
+    let ended = list();
+    ended.end_all_of("17").unwrap();
+    log::listen();
+    // What is unsent is appended on this thread.
+    let feed = FileFeed::open(&host.path, &ended).unwrap();
+    let text = log::heard();
+    let is_told =
+        |line: &&str| line.contains("ERROR") && line.contains("could not be written anew");
+    assert_eq!(text.lines().filter(is_told).count(), 1, "{text}");
+    let health = feed.health();
+    assert_eq!((health.unsent, health.behind_since), (0, None));
+}
+
+#[test]
 fn what_others_could_write_is_refused_with_the_fix() {
     let host = Host::new();
     let ended = list();
@@ -159,6 +183,7 @@ fn an_end_outlives_a_restart() {
         let ended = list();
         let feed = FileFeed::open(&host.path, &ended).unwrap();
         ended.end_all_of("user-17").unwrap();
+        feed.flush(Duration::MAX).unwrap();
         ended.end(new_id(1)).unwrap();
         drop(feed); // appends what is left
     }

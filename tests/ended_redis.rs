@@ -455,13 +455,48 @@ async fn an_engine_that_refuses_is_connected_anew_after_ten_refusals_and_not_bef
     let begun = Instant::now();
     one.end_unsent(1);
     wait_until("it is told", || one.feed.health().error.is_some()).await;
-    let error = one.feed.health().error.unwrap();
+    let behind = one.feed.health();
+    let error = behind.error.unwrap();
     assert!(error.to_lowercase().contains("read only"), "{error}");
     wait_until("it is connected anew", || clients() != first).await;
+    // It reads, and does not take that for well.
+    wait_until("both connections are there again", || clients().is_disjoint(&first)).await;
+    for _ in 0..100 {
+        assert_eq!(one.feed.health().behind_since, behind.behind_since);
+        tokio::time::sleep(StdDuration::from_millis(5)).await;
+    }
     // After each refusal it waits for a second.
     assert!(begun.elapsed() >= StdDuration::from_secs(10), "{:?}", begun.elapsed());
     replica_of("NO", "ONE");
     one.feed.flush(Duration::seconds(20)).await.unwrap();
+    wait_until("it is well", || one.feed.health().behind_since.is_none()).await;
+}
+
+/// On one thread, so that what the feed logs is logged on it.
+#[tokio::test]
+async fn an_engine_that_does_not_trim_is_an_error_and_ends_are_carried_all_the_same() {
+    let Some(engine) = Engine::start(&[]) else { return };
+    let url = engine.with_the_rights_of_the_page();
+    let mut acl = redis::cmd("ACL");
+    acl.arg("SETUSER").arg("shop").arg("-xtrim").exec(&mut engine.connection()).unwrap();
+    let large = EndedSessions::new("shop", Duration::hours(8));
+    let feed = RedisFeed::connect(&url, &large).await.unwrap();
+    (0..300).for_each(|_| large.end(new_id()).unwrap());
+    feed.flush(Duration::seconds(20)).await.unwrap();
+    let ended = EndedSessions::new("shop", Duration::hours(8)).with_max_entries(100);
+    log::listen();
+    let feed = RedisFeed::connect(&url, &ended).await.unwrap();
+    let mut text = String::new();
+    wait_until("it is told", || {
+        text += &log::heard();
+        text.contains("could not be trimmed")
+    })
+    .await;
+    assert!(text.lines().any(|line| line.contains("ERROR") && line.contains("xtrim")), "{text}");
+    ended.end(new_id()).unwrap();
+    feed.flush(Duration::seconds(20)).await.unwrap();
+    assert_eq!(feed.health().behind_since, None);
+    assert!(!(text + &log::heard()).contains("is behind"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -540,6 +575,7 @@ async fn a_list_has_one_feed_at_a_time() {
     let server = Server::start(&engine).await;
     let error = RedisFeed::connect(&engine.url(), &server.ended).await.unwrap_err();
     assert!(matches!(error, FeedError::AnotherFeed), "{error}");
+    server.feed.flush(Duration::MAX).await.unwrap();
     drop(server.feed);
     let _feed = RedisFeed::connect(&engine.url(), &server.ended).await.unwrap();
 }

@@ -43,6 +43,27 @@ pub(crate) fn list_full(max_entries: usize, everyone: Timestamp) {
     );
 }
 
+/// The file of a feed, most of which no longer matters, could not be written anew.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn feed_not_compacted(problem: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(target: TARGET, problem,
+        "the file of ended sessions could not be written anew, so it grows: that is tried again in a \
+         minute, and ends are carried meanwhile"
+    );
+}
+
+/// The stream of ended sessions could not be trimmed.
+#[cfg(feature = "redis")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn feed_not_trimmed(error: &redis::RedisError) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(target: TARGET, %error,
+        "the stream of ended sessions could not be trimmed, so it grows: that is tried again in a \
+         minute, and ends are carried meanwhile; Redis before 6.2 cannot trim by age"
+    );
+}
+
 /// A subject's cut cannot grow any more.
 pub(crate) fn numbers_ran_out() {
     #[cfg(feature = "tracing")]

@@ -50,3 +50,13 @@ pub enum FeedError {
         unsent: usize,
     },
 }
+
+impl FeedError {
+    /// With what the system said, because health and events are read by people.
+    pub(crate) fn told(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        }
+    }
+}

@@ -173,14 +173,17 @@ impl FileFeed {
     ///
     /// [`FeedError::Unsent`] if the time is over first.
     pub fn flush(&self, timeout: Duration) -> Result<(), FeedError> {
-        let deadline = Instant::now() + StdDuration::try_from(timeout).unwrap_or_default();
+        // A time beyond all clocks has no deadline.
+        let deadline =
+            Instant::now().checked_add(StdDuration::try_from(timeout).unwrap_or_default());
         self.shared.ask();
         loop {
             let unsent = self.ended.list.unsent();
             if unsent == 0 {
                 return Ok(());
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline
+                .map_or(EVERY, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return Err(FeedError::Unsent { unsent });
             }
@@ -256,7 +259,7 @@ impl Carrier {
             Ok(Carried::All) => health.well(),
             // Neither better nor worse than it was.
             Ok(Carried::Nothing) => {}
-            Err(error) => health.failed(told(&error), now),
+            Err(error) => health.failed(error.told(), now),
         }
         health.tell(self.ended.list.unsent());
     }
@@ -286,14 +289,6 @@ impl Carrier {
                 Err(error)
             }
         }
-    }
-}
-
-/// With what the system said, because health is read by people.
-fn told(error: &FeedError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }
 

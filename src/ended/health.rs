@@ -39,6 +39,8 @@ struct State {
     behind_since: Option<Timestamp>,
     error: Option<String>,
     told: OncePerMinute,
+    /// That it is behind was told, so that it caught up is to be told, too.
+    behind_told: bool,
 }
 
 impl HealthCell {
@@ -51,16 +53,18 @@ impl HealthCell {
         state.behind_since.get_or_insert(now);
         if state.told.may(now) {
             events::feed_behind(&problem);
+            state.behind_told = true;
         }
         state.error = Some(problem);
     }
 
     pub(crate) fn well(&self) {
         let mut state = self.lock();
-        if state.behind_since.is_some() {
+        if std::mem::take(&mut state.behind_told) {
             events::feed_caught_up();
         }
-        *state = State::default();
+        // When it was told stays: a feed that stumbles all the time is told once a minute, too.
+        (state.behind_since, state.error) = (None, None);
     }
 
     pub(crate) fn get(&self, unsent: usize) -> FeedHealth {

@@ -175,14 +175,16 @@ impl RedisFeed {
     ///
     /// [`FeedError::Unsent`] if the time is over first.
     pub async fn flush(&self, timeout: Duration) -> Result<(), FeedError> {
-        let deadline = Instant::now() + StdDuration::try_from(timeout).unwrap_or_default();
+        // A time beyond all clocks has no deadline.
+        let deadline =
+            Instant::now().checked_add(StdDuration::try_from(timeout).unwrap_or_default());
         self.carrier.hurry.store(true, Ordering::Relaxed);
         let flushed = loop {
             let unsent = self.carrier.ended.list.unsent();
             if unsent == 0 {
                 break Ok(());
             }
-            if Instant::now() >= deadline {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break Err(FeedError::Unsent { unsent });
             }
             self.carrier.wake.notify_one();

@@ -44,6 +44,23 @@ fn refused(path: &Path, problem: impl Into<String>) -> FeedError {
     FeedError::File { path: path.display().to_string(), problem: problem.into() }
 }
 
+/// Returns the path behind symbolic links, for a file that need not be there yet.
+pub(crate) fn where_it_is(path: &Path) -> Result<PathBuf, FeedError> {
+    let mut path = path.to_owned();
+    loop {
+        match fs::canonicalize(&path) {
+            Ok(found) => return Ok(found),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(&path, "found")(error)),
+        }
+        // A link to what is not there yet. There is no ring of links: that is another error.
+        match fs::read_link(&path) {
+            Ok(target) => path = folder_of(&path).join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+}
+
 /// Opens the file for reading and appending; makes it, and its folder, for the owner alone.
 pub(crate) fn open(path: &Path) -> Result<(File, Identity), FeedError> {
     let folder = folder_of(path);

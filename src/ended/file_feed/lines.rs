@@ -5,7 +5,7 @@ use base64_simd::{Out, URL_SAFE_NO_PAD};
 use std::io::{self, Read};
 
 /// Base64url of the longest entry, with room for those of later versions.
-const MAX_LINE: usize = 256;
+pub(super) const MAX_LINE: usize = 256;
 
 const BUFFER: usize = 256 * 1024;
 

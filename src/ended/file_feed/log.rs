@@ -10,7 +10,7 @@ use crate::ended::feed_error::FeedError;
 use crate::ended::list::EndedSessions;
 use crate::telemetry::OncePerMinute;
 use crate::timestamp::Timestamp;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -26,8 +26,12 @@ const BYTES_A_LINE: u64 = 57;
 /// How many bytes before the place read to must still be the same.
 const MARK: u64 = 48;
 
-/// Entries of later versions that are carried along when the file is written anew.
+/// Entries of later versions that are carried along when the file is written anew. With more than
+/// these it is not, so that none is lost.
 const MAX_LATER: usize = 65_536;
+
+/// Milliseconds after which writing the file anew is tried again if it failed: the disk may be full.
+const BETWEEN_COMPACTIONS: u64 = 60_000;
 
 /// What became of an attempt to append.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,13 +59,17 @@ pub(crate) struct Log {
     foreign_told: OncePerMinute,
     /// The size after the last compaction: it must grow by half before the next.
     compacted: u64,
+    /// When the last compaction failed, if it did.
+    not_compacted: Option<Timestamp>,
 }
 
 impl Log {
     pub(crate) fn open(path: &Path, ended: &EndedSessions) -> Result<Log, FeedError> {
-        let (file, identity) = disk::open(path)?;
+        // A rename over a symbolic link would replace the link.
+        let path = disk::where_it_is(path)?;
+        let (file, identity) = disk::open(&path)?;
         Ok(Log {
-            path: path.to_owned(),
+            path,
             ended: ended.clone(),
             file,
             identity,
@@ -72,6 +80,7 @@ impl Log {
             later: Vec::new(),
             foreign_told: OncePerMinute::default(),
             compacted: 0,
+            not_compacted: None,
         })
     }
 
@@ -112,7 +121,9 @@ impl Log {
         if len < self.read_to || len != self.len && self.mark()? != self.mark {
             self.replaced();
         }
-        if len == self.len {
+        // The beginning of a line may have been cut off for another one that is just as long.
+        let begun = len - self.read_to;
+        if len == self.len && (begun == 0 || begun > lines::MAX_LINE as u64) {
             return Ok(());
         }
         self.file.seek(SeekFrom::Start(self.read_to))?;
@@ -129,7 +140,7 @@ impl Log {
                     ended.apply_entry(entry, now);
                 }
                 Err(error) => {
-                    if matches!(error, ApplyError::UnknownVersion(_)) && later.len() < MAX_LATER {
+                    if matches!(error, ApplyError::UnknownVersion(_)) && later.len() <= MAX_LATER {
                         later.push(line.to_vec());
                     }
                     if foreign_told.may(now) {
@@ -205,8 +216,13 @@ impl Log {
             self.write(&text)?;
             self.ended.confirm(&unsent);
         }
-        if self.is_compactable() {
-            self.compact().map_err(failed(&self.path, "written anew"))?;
+        if self.is_compactable(now) {
+            // Everything is in the file all the same.
+            let compacted = self.compact().map_err(failed(&self.path, "written anew"));
+            if let Err(error) = &compacted {
+                events::feed_not_compacted(&error.told());
+            }
+            self.not_compacted = compacted.is_err().then_some(now);
         }
         Ok(())
     }
@@ -238,26 +254,41 @@ impl Log {
         Ok(())
     }
 
-    fn is_compactable(&self) -> bool {
-        self.len > most_bytes(self.ended.list.facts() as u64, self.compacted)
+    fn is_compactable(&self, now: Timestamp) -> bool {
+        let failed_lately = self
+            .not_compacted
+            .is_some_and(|at| now.millis().abs_diff(at.millis()) < BETWEEN_COMPACTIONS);
+        !failed_lately
+            && self.later.len() <= MAX_LATER
+            && self.len > most_bytes(self.ended.list.facts() as u64, self.compacted)
     }
 
     /// Writes a new file and renames it over this one, whose lock is held.
     fn compact(&mut self) -> io::Result<()> {
         let (file, new) = disk::create_beside(&self.path)?;
-        let written = self.write_anew(&file).and_then(|()| fs::rename(&new, &self.path));
-        if let Err(error) = written {
-            let _ = fs::remove_file(&new);
-            return Err(error);
+        // What it is, is asked before it has its name: from then on others append to it.
+        let written = self.write_anew(&file).and_then(|()| file.metadata());
+        let renamed = written.and_then(|made| fs::rename(&new, &self.path).map(|()| made));
+        match renamed {
+            Ok(made) => self.adopt(file, &made)?,
+            Err(error) => {
+                let _ = fs::remove_file(&new);
+                return Err(error);
+            }
         }
+        disk::sync_folder(&self.path)
+    }
+
+    /// Goes on with the file that it has made, which was `made` then.
+    fn adopt(&mut self, file: File, made: &Metadata) -> io::Result<()> {
         // Dropping the old file gives its lock back; who waits for it then finds the new one.
-        self.identity = Identity::of(&file.metadata()?);
         self.file = file;
-        self.len = self.file.metadata()?.len();
+        self.identity = Identity::of(made);
+        self.len = made.len();
         self.read_to = self.len;
         self.compacted = self.len;
         self.mark = self.mark()?;
-        disk::sync_folder(&self.path)
+        Ok(())
     }
 
     fn write_anew(&self, file: &File) -> io::Result<()> {
@@ -290,11 +321,61 @@ fn most_bytes(facts: u64, compacted: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use time::Duration;
 
     #[test]
     fn a_file_may_be_twice_as_long_as_its_facts_need() {
         assert_eq!(most_bytes(0, 0), 1 << 20);
         assert_eq!(most_bytes(9_998, 0), 2 * 10_000 * 57);
         assert_eq!(most_bytes(9_998, 1_000_000), 1_500_000, "half as long again");
+    }
+
+    impl Log {
+        /// When the last compaction failed, if it did.
+        pub(in crate::ended::file_feed) fn not_compacted(&self) -> Option<Timestamp> {
+            self.not_compacted
+        }
+    }
+
+    fn open(path: &Path) -> Log {
+        let ended = EndedSessions::new("shop", Duration::hours(8));
+        let mut log = Log::open(path, &ended).unwrap();
+        log.append(Timestamp::default()).unwrap();
+        log
+    }
+
+    #[test]
+    fn what_another_appends_as_soon_as_a_file_has_its_name_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ended.log");
+        let (mut one, mut two) = (open(&path), open(&path));
+        let (file, new) = disk::create_beside(&path).unwrap();
+        one.write_anew(&file).unwrap();
+        let made = file.metadata().unwrap();
+        fs::rename(&new, &path).unwrap();
+        two.ended.end_all_of("17").unwrap();
+        two.append(Timestamp::now()).unwrap();
+        one.adopt(file, &made).unwrap();
+        one.read_new(Timestamp::now()).unwrap();
+        assert_eq!(one.ended.status().subjects, 1);
+    }
+
+    #[test]
+    fn a_whole_line_in_the_place_of_one_that_was_begun_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ended.log");
+        let (mut one, mut two) = (open(&path), open(&path));
+        let before = fs::metadata(&path).unwrap().len();
+        two.ended.end_all_of("17").unwrap();
+        two.append(Timestamp::now()).unwrap();
+        let line = fs::read(&path).unwrap().split_off(before as usize);
+        two.file.set_len(before).unwrap();
+        // Another was killed in a longer line.
+        two.file.write_all(&vec![b'A'; line.len()]).unwrap();
+        one.read_new(Timestamp::now()).unwrap();
+        two.file.set_len(before).unwrap();
+        two.file.write_all(&line).unwrap();
+        one.read_new(Timestamp::now()).unwrap();
+        assert_eq!(one.ended.status().subjects, 1);
     }
 }

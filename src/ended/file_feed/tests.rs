@@ -249,15 +249,66 @@ fn a_file_in_the_place_of_another_is_read_by_a_process_that_has_nothing_to_appen
 }
 
 #[test]
-fn of_lines_of_later_versions_a_bounded_number_is_kept() {
+fn a_file_with_more_lines_of_later_versions_than_are_kept_is_not_written_anew() {
+    for (count, is_rewritten) in [(65_536, true), (65_537, false)] {
+        let host = Host::new();
+        let mut one = host.process(KEEP);
+        let later = base64_simd::URL_SAFE_NO_PAD.encode_to_string([2; 18]) + "\n";
+        let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
+        let text = later.repeat(count) + "of nobody\n";
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        one.end("17", 0);
+        one.round(0);
+        assert_eq!(host.lines(), 2 + count + usize::from(!is_rewritten), "{count}");
+    }
+}
+
+#[test]
+fn ends_are_carried_though_the_file_cannot_be_written_anew() {
     let host = Host::new();
     let mut one = host.process(KEEP);
-    let later = base64_simd::URL_SAFE_NO_PAD.encode_to_string([2; 18]) + "\n";
     let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
-    std::io::Write::write_all(&mut file, later.repeat(65_537).as_bytes()).unwrap();
-    one.end("17", 0);
-    one.round(0);
-    assert_eq!(host.lines(), 2 + 65_536);
+    std::io::Write::write_all(&mut file, "of nobody\n".repeat(200_000).as_bytes()).unwrap();
+    // It stands in the way of the new file, and cannot be removed as one.
+    let in_the_way = host.path.with_file_name(".ended.log.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    for (seconds, tried_at) in [(0, 0), (1, 0), (59, 0), (60, 60)] {
+        one.end("17", seconds);
+        one.round(seconds);
+        let health = one.health();
+        assert_eq!((health.unsent, health.behind_since), (0, None), "{seconds}");
+        assert_eq!(one.carrier.log.not_compacted(), Some(at(tried_at)), "{seconds}");
+    }
+    assert_eq!(host.lines(), 200_001 + 4);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    one.end("17", 119);
+    one.round(119);
+    assert_eq!(host.lines(), 200_001 + 5, "not yet");
+    one.end("17", 120);
+    one.round(120);
+    assert_eq!(host.lines(), 2, "keep and one cut");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_to_the_file_is_left_when_the_file_is_written_anew() {
+    for is_there in [true, false] {
+        let (host, link) = (Host::new(), Host::new());
+        let mut two = is_there.then(|| host.process(KEEP));
+        std::os::unix::fs::symlink(&host.path, &link.path).unwrap();
+        let mut one = link.process(KEEP);
+        let mut two = two.take().unwrap_or_else(|| host.process(KEEP));
+        let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
+        std::io::Write::write_all(&mut file, "of nobody\n".repeat(200_000).as_bytes()).unwrap();
+        one.end("17", 0);
+        one.round(0);
+        assert_eq!(host.lines(), 2, "it was written anew");
+        assert!(std::fs::symlink_metadata(&link.path).unwrap().is_symlink());
+        two.end("18", 0);
+        two.round(0);
+        one.round(0);
+        assert!(two.knows("17") && one.knows("18"));
+    }
 }
 
 #[test]

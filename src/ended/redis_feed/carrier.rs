@@ -3,7 +3,7 @@
 
 use super::engine::{self, Engine, Keys, READ_BATCH};
 use super::history::{History, StreamId, must_hold};
-use super::patience::{Every, Pauses, Refusals, random_part};
+use super::patience::{Every, Pauses, Refusals, is_refusal, random_part};
 use super::sent::Sent;
 use super::trim;
 use crate::ended::clock::ClockWatch;
@@ -108,7 +108,7 @@ impl Carrier {
             }
             tokio::task::yield_now().await;
         }
-        self.health.well();
+        // Whether it is well shows when what is unsent was sent: a replica can be read, too.
         self.tell_gauges();
         Ok(engine)
     }
@@ -205,7 +205,7 @@ impl Carrier {
                 self.state().begin_at_the_start();
             }
             self.ended.tidy(now);
-            match self.work(&mut engine, &mut checks, &mut trims).await {
+            match self.work(&mut engine, &mut checks).await {
                 Ok(()) => {
                     refusals.forget();
                     self.health.well();
@@ -218,26 +218,33 @@ impl Carrier {
                 }
                 Err(error) => return error,
             }
+            if trims.is_due(Instant::now()) {
+                trims.begin_again(Instant::now());
+                match self.trim(&mut engine).await {
+                    // Ends are carried without it, and trying it often would append more than leaves.
+                    Err(error) if is_refusal(&error) => events::feed_not_trimmed(&error),
+                    Err(error) => return error,
+                    Ok(()) => {}
+                }
+            }
             let _ = tokio::time::timeout(IDLE, self.wake.notified()).await;
         }
     }
 
-    async fn work(
-        &self,
-        engine: &mut Engine,
-        checks: &mut Every,
-        trims: &mut Every,
-    ) -> RedisResult<()> {
+    async fn work(&self, engine: &mut Engine, checks: &mut Every) -> RedisResult<()> {
         if checks.is_due(Instant::now()) {
             self.check(engine).await?;
+            // Not before: what was refused is done again, and until then the feed is not well.
+            checks.begin_again(Instant::now());
         }
-        self.send_unsent(engine).await?;
-        if trims.is_due(Instant::now())
-            && let Some(info) = engine::info(&mut engine.plain, &self.keys).await?
-        {
-            trim::trim(engine, &self.keys, &self.ended, &info, self.now()).await?;
+        self.send_unsent(engine).await
+    }
+
+    async fn trim(&self, engine: &mut Engine) -> RedisResult<()> {
+        match engine::info(&mut engine.plain, &self.keys).await? {
+            Some(info) => trim::trim(engine, &self.keys, &self.ended, &info, self.now()).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn send_unsent(&self, engine: &mut Engine) -> RedisResult<()> {

@@ -28,7 +28,7 @@ impl Refusals {
 }
 
 /// The engine answered, and the answer was no (it is full, say): it can still be read.
-fn is_refusal(error: &RedisError) -> bool {
+pub(super) fn is_refusal(error: &RedisError) -> bool {
     !error.is_io_error() && !error.is_unrecoverable_error()
 }
 
@@ -62,13 +62,14 @@ impl Every {
         Every { length, next: now + first }
     }
 
-    /// Whether it is to be done now; it then counts as done.
-    pub(super) fn is_due(&mut self, now: Instant) -> bool {
-        let is_due = now >= self.next;
-        if is_due {
-            self.next = now + self.length;
-        }
-        is_due
+    /// Whether it is to be done now.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        now >= self.next
+    }
+
+    /// Has the next time come when the length is over.
+    pub(super) fn begin_again(&mut self, now: Instant) {
+        self.next = now + self.length;
     }
 }
 
@@ -140,9 +141,15 @@ mod tests {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut every = Every::new(Duration::from_secs(2), Duration::from_secs(1), start);
-        let due =
-            [0, 999, 1000, 1001, 2999, 3500, 5499, 5500].map(|millis| every.is_due(at(millis)));
+        let due = [0, 999, 1000, 1001, 2999, 3500, 5499, 5500].map(|millis| {
+            let is_due = every.is_due(at(millis));
+            if is_due {
+                every.begin_again(at(millis));
+            }
+            is_due
+        });
         assert_eq!(due, [false, false, true, false, false, true, false, true]);
+        assert!(every.is_due(at(7500)) && every.is_due(at(7501)), "until it begins again");
     }
 
     #[test]

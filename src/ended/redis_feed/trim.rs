@@ -80,8 +80,8 @@ pub(super) async fn trim(
 
 #[derive(Debug, PartialEq, Eq)]
 struct Plan {
-    /// Old by the stream's time, and yet to be remembered: a number or an id that lay ahead, an
-    /// entry of a later version.
+    /// Old by the stream's time, and yet to be remembered: a number or an id that lay ahead. An
+    /// entry of a later version goes: for how long it matters is not known here.
     again: Vec<Vec<u8>>,
     /// Stands for everything else that leaves.
     before: Option<Timestamp>,
