@@ -381,7 +381,7 @@ mod tests {
                 let spec = vector.get("server_keys").unwrap_or(&file["server_keys"]);
                 let (ring, bound) = (ring_of(spec), bound_of(&vector["bound"]));
                 let verdict = verify(&ring, now, &context, &text(&vector["token"]), [bound]);
-                assert_eq!(verdict, expected, "{}", vector["name"]);
+                assert_eq!(verdict, expected, "{}: {}", vector["name"], vector["because"]);
             }
         }
     }

@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
 use support::fixtures::{NOW, Visit};
-use support::node::node;
+use support::node::{node, too_old};
 use support::second::{Second, Stamps, unpad};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -40,6 +40,22 @@ fn the_tests_of_the_javascript_side() {
     };
     assert!(count("# pass") > 200, "{text}");
     assert_eq!((count("# fail"), count("# skipped")), (0, 0), "{text}");
+}
+
+/// Without this an old one would fail later, over a method that it does not have.
+#[test]
+fn a_node_that_is_too_old_is_told_with_the_fix() {
+    for version in ["v20.0.0\n", "v20.20.2\n", "v100.1.0-nightly\n"] {
+        assert_eq!(too_old(version, 20), None, "{version}");
+    }
+    for version in ["v19.9.0", "v9.0.0", "v2.200.0", "20.0.0", "node 20", ""] {
+        assert!(too_old(version, 20).is_some(), "{version}");
+    }
+    assert_eq!(
+        too_old("v18.20.4\n", 20).unwrap(),
+        "`node --version` says `v18.20.4`, and interop/javascript needs Node 20 or later: install it \
+         (https://nodejs.org/en/download), or put its folder first in `PATH`"
+    );
 }
 
 fn sessions() -> u64 {

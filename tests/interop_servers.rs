@@ -1,6 +1,9 @@
-//! A server in Node beside a server in Rust: a visitor goes to and fro and keeps one session, while the
+//! A server in Node beside servers in Rust: visitors go to and fro and keep one session each, while the
 //! keys change on one server after the other.
 
+#[path = "simulation/random.rs"]
+#[allow(dead_code, reason = "this test uses a part of it")]
+mod random;
 mod support;
 
 use axum::extract::Query;
@@ -12,8 +15,9 @@ use hyper::header::{CACHE_CONTROL, COOKIE, SET_COOKIE};
 use hyper::{HeaderMap, Request};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use random::Random;
 use sealed_session::axum::{Session, SessionLayer};
-use sealed_session::{Key, KeyRing, Sessions};
+use sealed_session::{DatedKey, Key, KeyRing, Sessions};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -21,7 +25,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use support::fixtures::Visit;
 use support::node::node;
+use time::{Duration, OffsetDateTime};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::task;
 use url::Url;
 
 const NAME: &str = "__Host-session";
@@ -49,6 +56,25 @@ impl Rust {
     fn set_keys(&self, keys: &[&Key]) {
         self.sessions.set_key_ring(ring(keys));
     }
+
+    fn set_dated_keys(&self, keys: &[Dated<'_>]) {
+        let keys = keys.iter().map(|dated| {
+            let key = DatedKey::new(dated.key.clone(), dated.seal_from);
+            match dated.open_until {
+                Some(time) => key.with_open_until(time),
+                None => key,
+            }
+        });
+        self.sessions.set_key_ring(KeyRing::schedule(keys).unwrap());
+    }
+}
+
+/// A key of a ring with dates, as both sides are told it.
+#[derive(Clone, Copy)]
+struct Dated<'k> {
+    key: &'k Key,
+    seal_from: OffsetDateTime,
+    open_until: Option<OffsetDateTime>,
 }
 
 /// The first seals, all open.
@@ -109,7 +135,23 @@ impl Node {
     /// Waits until they are in use.
     fn set_keys(&mut self, keys: &[&Key]) -> SocketAddr {
         let texts: Vec<String> = keys.iter().map(|key| key.to_text().to_string()).collect();
-        writeln!(self.keys, "{}", texts.join(",")).unwrap();
+        self.tell(&texts.join(","))
+    }
+
+    /// Waits until they are in use.
+    fn set_dated_keys(&mut self, keys: &[Dated<'_>]) {
+        let millis = |time: OffsetDateTime| (time.unix_timestamp_nanos() / 1_000_000) as i64;
+        let keys = keys.iter().map(|dated| {
+            json!({
+                "key": *dated.key.to_text(), "seal_from": millis(dated.seal_from),
+                "open_until": dated.open_until.map(millis),
+            })
+        });
+        self.tell(&Value::from_iter(keys).to_string());
+    }
+
+    fn tell(&mut self, keys: &str) -> SocketAddr {
+        writeln!(self.keys, "{keys}").unwrap();
         self.answers.next().expect("it says where it listens").unwrap().parse().unwrap()
     }
 }
@@ -154,6 +196,14 @@ impl Visitor {
             client: Client::builder(TokioExecutor::new()).build_http(),
             jar: CookieStore::new(),
         }
+    }
+
+    /// One whose browser has this cookie.
+    fn with_value(value: &str) -> Visitor {
+        let mut visitor = Visitor::new();
+        let cookie = RawCookie::parse(format!("{NAME}={value}; Path=/; Secure")).unwrap();
+        visitor.jar.store_response_cookies([cookie.into_owned()].into_iter(), &Visitor::site());
+        visitor
     }
 
     fn site() -> Url {
@@ -227,7 +277,124 @@ async fn a_visitor_goes_to_and_fro_while_the_keys_change() {
     assert_eq!(views, 1 + 6 * 3 * 2);
 }
 
-/// What the test above would not see if a server just took whatever comes.
+/// A visitor whose requests go to one server or another, as a balancer sends them.
+struct Sent {
+    visitor: Visitor,
+    random: Random,
+    id: Value,
+    views: u32,
+    /// How many requests each server had.
+    to: [u32; 3],
+}
+
+impl Sent {
+    async fn first(seed: u64, servers: [SocketAddr; 3]) -> Sent {
+        let (visitor, random) = (Visitor::new(), Random::new(seed));
+        let mut sent = Sent { visitor, random, id: Value::Null, views: 0, to: [0; 3] };
+        let said = sent.request(servers).await;
+        sent.id = said["id"].clone();
+        sent
+    }
+
+    async fn request(&mut self, servers: [SocketAddr; 3]) -> Value {
+        let server = self.random.below(3);
+        self.to[server] += 1;
+        self.views += 1;
+        self.visitor.get(servers[server], "/").await.json()
+    }
+
+    /// Every request finds the session of the last one.
+    async fn requests(mut self, servers: [SocketAddr; 3], answered: UnboundedSender<()>) -> Sent {
+        for _ in 0..IN_A_ROUND {
+            let said = self.request(servers).await;
+            assert_eq!(said, json!({ "id": self.id, "page_views": self.views }), "{:?}", self.to);
+            answered.send(()).unwrap();
+        }
+        self
+    }
+}
+
+const VISITORS: u64 = 12;
+/// So many requests of each visitor.
+const IN_A_ROUND: u32 = 5;
+
+/// All visitors at once; half way through something happens to the servers.
+async fn round(sent: Vec<Sent>, servers: [SocketAddr; 3], half_way: impl FnOnce()) -> Vec<Sent> {
+    let (sender, mut answered) = mpsc::unbounded_channel();
+    let running: Vec<_> =
+        sent.into_iter().map(|sent| tokio::spawn(sent.requests(servers, sender.clone()))).collect();
+    drop(sender);
+    for _ in 0..VISITORS as u32 * IN_A_ROUND / 2 {
+        answered.recv().await.expect("no visitor lost the session");
+    }
+    // It waits for an answer of Node's.
+    task::block_in_place(half_way);
+    let mut back = Vec::new();
+    for running in running {
+        back.push(running.await.unwrap());
+    }
+    back
+}
+
+/// Two servers in Rust and one in Node, and a ring with dates. The servers' clocks cannot be set, so
+/// the dates come to the clock: each phase has those that the ring would have later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_shares_its_visitors_while_a_ring_with_dates_is_rotated() {
+    let [old, new] = [Key::generate(), Key::generate()];
+    let now = OffsetDateTime::now_utc();
+    let first = |open_until| Dated { key: &old, seal_from: now - 2 * Duration::HOUR, open_until };
+    let second = |seal_from| Dated { key: &new, seal_from, open_until: None };
+    let (earlier, later) = (now - Duration::HOUR, now + Duration::HOUR);
+    let alone = [first(None)];
+    let Some(mut node) = Node::start(&[&old]) else { return };
+    node.set_dated_keys(&alone);
+    let rust = [Rust::start(&[&old]).await, Rust::start(&[&old]).await];
+    rust.iter().for_each(|rust| rust.set_dated_keys(&alone));
+    let servers = [rust[0].address, node.address, rust[1].address];
+
+    let mut sent = Vec::new();
+    for seed in 0..VISITORS {
+        sent.push(Sent::first(seed, servers).await);
+    }
+    let of_old = sent[0].visitor.value().unwrap();
+
+    let phases: [(&str, &[Dated<'_>], &Key); 4] = [
+        ("the new key is published", &[first(Some(later)), second(later)], &old),
+        ("it seals, and the old one opens", &[first(Some(later)), second(earlier)], &new),
+        ("the old one is retired", &[first(Some(earlier)), second(earlier)], &new),
+        ("it is removed", &[second(earlier)], &new),
+    ];
+    for (phase, keys, sealing) in phases {
+        sent = round(sent, servers, || rust[0].set_dated_keys(keys)).await;
+        sent = round(sent, servers, || node.set_dated_keys(keys)).await;
+        sent = round(sent, servers, || rust[1].set_dated_keys(keys)).await;
+        // All have it; only now may the next phase begin.
+        sent = round(sent, servers, || ()).await;
+        for sent in &sent {
+            assert_eq!(sent.visitor.key_id(), sealing.id().to_bytes(), "{phase}");
+        }
+        // The old key is gone, and not just unused: who stayed away too long has lost the session.
+        let lost = match phase {
+            "the old one is retired" => "retired_key",
+            "it is removed" => "unknown_key",
+            _ => continue,
+        };
+        for server in servers {
+            let mut late = Visitor::with_value(&of_old);
+            let answer = late.get(server, "/").await;
+            assert_eq!(answer.json()["page_views"], 1, "{phase}");
+            if server == node.address {
+                assert_eq!(answer.headers["x-refused"], lost);
+            }
+        }
+    }
+    for Sent { views, to, .. } in &sent {
+        assert_eq!(*views, 1 + 4 * 4 * IN_A_ROUND);
+        assert!(to.iter().all(|requests| *requests >= 10), "{to:?}");
+    }
+}
+
+/// What the tests above would not see if a server just took whatever comes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_without_the_new_key_loses_the_visitor() {
     let [old, new] = [Key::generate(), Key::generate()];

@@ -25,13 +25,14 @@ use uuid::Uuid;
 
 /// SHA-256 of every file of vectors. A vector that is added gives its file another; one that stands
 /// there is never changed, so a new digest comes with added lines only.
-const DIGESTS: [(&str, &str); 8] = [
+const DIGESTS: [(&str, &str); 9] = [
     ("v1/cookie-headers.json", "0cec8622b6b67de962866a5d0162050d9f806a5b8e4f2b05d89cefa8bcc86e8f"),
+    ("v1/ended.json", "933690bcdcb120386828e92c6a3b078cb1c4d54473446b5bc8b6b29c81115457"),
     ("v1/entries.json", "a15813c59555124deb8c3e2aa38b40a1ea3e2fa87316dee7bfb9470df6f8739d"),
-    ("v1/form-tokens.json", "5c0dc0cc93f485021212efe8b1c6b8d7fbced360ac9959dbcfc933afd3c112e3"),
-    ("v1/key-files.json", "f64a0f5abd161a91f990b75a0e6d6e4cb578fef3d6f096bc5aab6b73d65f1e54"),
-    ("v1/keys.json", "a794b531dad6dadc323e65fe18da87ef5c66a1e93f82d08958a86bcae72bae31"),
-    ("v1/migrated-ids.json", "24c237ff410f8ca829bf54a1fa1df14b06711c0fd9217c3f4b43a2954ae579d2"),
+    ("v1/form-tokens.json", "3f80a1e299d5b505c178d51742afbdb16ceede7d40619b0d65490aa43a7a68b8"),
+    ("v1/key-files.json", "ec2ba794deb69980485eae5478744d867f3ef9325cd072abb87c036f9e50b0db"),
+    ("v1/keys.json", "4e6dab963a2999c5a0f4b09ae12e2d4bf0e9be4229d1dacccce03d3a771cbcf4"),
+    ("v1/migrated-ids.json", "8f5d8fc9ced06b9330d68fd4571e23fd32d533aecb691f64ffad6102dad743d4"),
     ("v1/values.json", "d133055cc745c80d6d037760145eff025d14426da2af542a3f732354355aa627"),
     ("xaes-256-gcm.json", "3410ff4876994c8a2efbe85590591771ac8c90a80842c11c591531f5346eb517"),
 ];
@@ -184,6 +185,7 @@ struct Moment {
 struct BadSchedule {
     name: String,
     keys: Vec<Dated>,
+    because: String,
 }
 
 fn fault(error: &KeyError) -> &'static str {
@@ -259,8 +261,21 @@ fn rings_with_dates() {
             assert_eq!(found, *states, "{name} at {now}");
         }
     }
-    for BadSchedule { name, keys: dated } in &keys.bad_schedules {
-        assert_eq!(fault(&schedule(&keys.keys, dated).unwrap_err()), "schedule", "{name}");
+    for BadSchedule { name, keys: dated, because } in &keys.bad_schedules {
+        let error = schedule(&keys.keys, dated).unwrap_err();
+        assert_eq!(fault(&error), "schedule", "{name}");
+        // The same in the words of the format and in those of the message.
+        let told = [
+            ("it has no key", "no key can seal: there is none"),
+            ("every key is revoked", "no key can seal: the only one is revoked"),
+            ("have the same `seal_from`", "two keys have the same seal_from"),
+            ("has an `open_until`", "the newest key has an open_until"),
+            ("needs an `open_until`", "a key that is not the newest needs an open_until"),
+            ("ends before", "a key ends before the next one seals"),
+        ];
+        let message = error.to_string();
+        let (_, expected) = told.iter().find(|(words, _)| message.contains(words)).expect(name);
+        assert!(because.starts_with(expected), "{name}: {message}");
     }
 }
 
@@ -367,6 +382,10 @@ impl Setup {
     }
 
     fn visits(&self, texts: &KeyTexts) -> Sessions<Visit> {
+        self.sessions(self.visits_builder(texts))
+    }
+
+    fn visits_builder(&self, texts: &KeyTexts) -> SessionsBuilder<Visit> {
         let mut builder = self.builder::<Visit>(texts);
         for (schema, old) in &self.upgrades {
             assert_eq!(old, "page_views");
@@ -375,7 +394,7 @@ impl Setup {
         if let Some(user) = self.revoked_user.clone() {
             builder = builder.revoked(move |session| session.user.as_ref() == Some(&user));
         }
-        self.sessions(builder)
+        builder
     }
 
     /// What is known without the application's type.
@@ -487,6 +506,74 @@ fn bad_values() {
     for bad in &values.bad {
         let setup = setup(&values.server, &bad.server);
         with_sessions(&setup, &values.keys, Refuse(bad, &setup, &values.keys));
+    }
+}
+
+// Values beside entries of ended sessions.
+
+#[derive(Deserialize)]
+struct Ended {
+    keys: KeyTexts,
+    namespace: String,
+    keep: i64,
+    now: i64,
+    good: Vec<BesideEntries>,
+    bad: Vec<EndedByEntries>,
+}
+
+#[derive(Deserialize)]
+struct BesideEntries {
+    name: String,
+    #[serde(default)]
+    server: Value,
+    ended: Vec<String>,
+    value: String,
+}
+
+#[derive(Deserialize)]
+struct EndedByEntries {
+    #[serde(flatten)]
+    beside: BesideEntries,
+    reason: String,
+    /// What a server says that remembers no ended sessions.
+    otherwise: Option<Otherwise>,
+}
+
+#[derive(Deserialize)]
+struct Otherwise {
+    reason: String,
+}
+
+impl Ended {
+    /// What a server that has read the entries of the vector says of its value, and one that remembers
+    /// none: why they refuse it.
+    fn told(&self, vector: &BesideEntries) -> [Option<&'static str>; 2] {
+        let BesideEntries { name, server, ended, value } = vector;
+        let setup = setup(&file::<Values>("values.json").server, server);
+        let now = at(self.now);
+        let list = EndedSessions::new(&self.namespace[..], Duration::seconds(self.keep));
+        for entry in ended {
+            list.apply_at(&unhex(entry), now).unwrap_or_else(|e| panic!("{name}: {e}"));
+        }
+        let builder = setup.visits_builder(&self.keys);
+        let remembering = builder.ended(&list).subject(|visit: &Visit| visit.user.clone());
+        [remembering, setup.visits_builder(&self.keys)].map(|builder| {
+            let decoded = setup.sessions(builder).decode_at(value, now);
+            decoded.err().map(|error| error.reason().as_str())
+        })
+    }
+}
+
+#[test]
+fn values_beside_entries_of_ended_sessions() {
+    let ended: Ended = file("ended.json");
+    assert!(ended.good.len() >= 10 && ended.bad.len() >= 20);
+    for good in &ended.good {
+        assert_eq!(ended.told(good), [None, None], "{}", good.name);
+    }
+    for EndedByEntries { beside, reason, otherwise } in &ended.bad {
+        let otherwise = otherwise.as_ref().map(|otherwise| &otherwise.reason[..]);
+        assert_eq!(ended.told(beside), [Some(&reason[..]), otherwise], "{}", beside.name);
     }
 }
 
@@ -807,6 +894,7 @@ struct OldCookie {
 struct NoOldCookie {
     name: String,
     value: String,
+    because: String,
 }
 
 #[test]
@@ -831,7 +919,7 @@ fn ids_of_cookies_from_before() {
         assert_eq!((session.created_at(), session.renewed_at()), (since, now), "{name}");
         assert_eq!(session.user.as_ref(), Some(text), "{name}");
     }
-    for NoOldCookie { name, value } in &ids.bad {
-        assert_eq!(load(value).origin(), Origin::New, "{name}");
+    for NoOldCookie { name, value, because } in &ids.bad {
+        assert_eq!(load(value).origin(), Origin::New, "{name}: {because}");
     }
 }

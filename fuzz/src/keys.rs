@@ -59,7 +59,7 @@ fn read_key(text: &str) -> Option<Key> {
 fn is_ring(text: &str) -> bool {
     let mut ids = BTreeSet::new();
     text.split(',').all(|part| {
-        let text = part.trim();
+        let text = part.trim_ascii();
         let Some(bytes) =
             read_key(text).and_then(|_| BASE64_URL_SAFE_NO_PAD.decode(&text[5..]).ok())
         else {

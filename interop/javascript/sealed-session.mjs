@@ -21,6 +21,10 @@ export const MAX_HEADER_LENGTH = 65_536;
 export const MAX_OPENED = 16;
 /** How far another server's clock may be ahead of ours, in seconds. */
 export const CLOCK_SKEW = 60;
+/** So many elements of lists and maps a session's data has at most, counted over the whole value. */
+export const MAX_ELEMENTS = 4096;
+/** So deep is a session's data nested at most. */
+export const MAX_DEPTH = 128;
 /** So deep are arrays and objects of dynamic data nested, the outermost object included. */
 export const MAX_DYNAMIC_DEPTH = 127;
 
@@ -439,6 +443,14 @@ async function keyChecksum(secret) {
 }
 
 /**
+ * Without the white space of ASCII around it. `trim` also takes what Rust does not, a byte order mark
+ * for example.
+ *
+ * @param {string} text
+ */
+const trimmed = (text) => text.replace(/^[\t\n\f\r ]+/, '').replace(/[\t\n\f\r ]+$/, '');
+
+/**
  * A key and its dates: from when it may seal, until when it opens.
  *
  * @typedef {{ key: Key, sealFrom: number, openUntil?: number, revoked?: boolean }} DatedKey
@@ -475,13 +487,14 @@ export class KeyRing {
   }
 
   /**
-   * Reads keys in text form, separated by commas: the first seals, all open.
+   * Reads keys in text form, separated by commas, the white space of ASCII around each ignored: the
+   * first seals, all open.
    *
    * @param {string} text
    * @throws {KeyError}
    */
   static async parse(text) {
-    const keys = await Promise.all(text.split(',').map((part) => Key.parse(part.trim())));
+    const keys = await Promise.all(text.split(',').map((part) => Key.parse(trimmed(part))));
     return KeyRing.of(keys[0], ...keys.slice(1));
   }
 
@@ -566,10 +579,48 @@ const opens = ({ openUntil, revoked }, now) => !revoked && (openUntil === undefi
 /** Bytes that end before they should, or say what they must not. */
 export class Invalid extends Error {}
 
-/** Reads postcard, from the first byte to the last. */
+/**
+ * Counts the elements and levels of one value, the same for both ways: nothing may be sealed that
+ * another server refuses.
+ */
+class Limits {
+  #elements = 0;
+  #depth = 0;
+  #refusal;
+
+  /** @param {(what: string) => Error} refusal */
+  constructor(refusal) {
+    this.#refusal = refusal;
+  }
+
+  /** @param {number} count */
+  elements(count) {
+    this.#elements += count;
+    if (this.#elements > MAX_ELEMENTS) throw this.#refusal(`the data has over ${MAX_ELEMENTS} elements`);
+  }
+
+  /**
+   * @template V
+   * @param {() => V} inside
+   * @returns {V}
+   */
+  level(inside) {
+    if (this.#depth === MAX_DEPTH) throw this.#refusal(`the data is nested over ${MAX_DEPTH} deep`);
+    this.#depth += 1;
+    const value = inside();
+    this.#depth -= 1;
+    return value;
+  }
+}
+
+/**
+ * Reads postcard, from the first byte to the last. `list` counts elements; `list`, `option` and `level`
+ * count how deep the value is nested. What is over `MAX_ELEMENTS` or `MAX_DEPTH` is refused.
+ */
 export class ByteReader {
   #bytes;
   #at = 0;
+  #limits = new Limits((what) => new Invalid(what));
 
   /** @param {Uint8Array<ArrayBuffer>} bytes */
   constructor(bytes) {
@@ -598,8 +649,8 @@ export class ByteReader {
   }
 
   /**
-   * A length: of a text, of bytes, of a list. Overlong spellings are read, of up to ten bytes.
-   * More than the bytes that are left is told by `bytes`.
+   * A length: of a text or of bytes. Overlong spellings are read, of up to ten bytes. More than the
+   * bytes that are left is told by `bytes`. What has elements is read with `list`.
    */
   length() {
     return this.#varint(10, 2 ** 64 - 1);
@@ -632,14 +683,43 @@ export class ByteReader {
   }
 
   /**
-   * An `Option`.
+   * An `Option`, which is one level.
    *
    * @template V
    * @param {() => V} read
    * @returns {V | undefined}
    */
   option(read) {
-    return this.#tag() ? read() : undefined;
+    return this.#limits.level(() => (this.#tag() ? read() : undefined));
+  }
+
+  /**
+   * A `Vec`, or a map as the list of its entries: one level. `read` reads an element; that of a map
+   * reads the key and then the value, which is no level.
+   *
+   * @template V
+   * @param {() => V} read
+   * @returns {V[]}
+   */
+  list(read) {
+    return this.#limits.level(() => {
+      const length = this.length();
+      // Before they are read: elements of no bytes would never end.
+      this.#limits.elements(length);
+      return Array.from({ length }, () => read());
+    });
+  }
+
+  /**
+   * A struct, a tuple, a newtype, or an enum together with the fields of its variant: one level around
+   * what `read` reads, and no bytes. Needed in a type that contains itself, and around one.
+   *
+   * @template V
+   * @param {() => V} read
+   * @returns {V}
+   */
+  level(read) {
+    return this.#limits.level(read);
   }
 
   #tag() {
@@ -659,10 +739,11 @@ export class ByteReader {
   }
 }
 
-/** Writes postcard. */
+/** Writes postcard, and refuses what `ByteReader` refuses, counted in the same way. */
 export class ByteWriter {
   /** @type {number[]} */
   #bytes = [];
+  #limits = new Limits((what) => new WriteError('invalid', what));
 
   /** @param {Uint8Array | number[]} bytes */
   bytes(bytes) {
@@ -690,13 +771,43 @@ export class ByteWriter {
   }
 
   /**
+   * An `Option`, which is one level.
+   *
    * @template V
    * @param {V | undefined | null} value
    * @param {(value: V) => unknown} write
    */
   option(value, write) {
-    this.bool(value !== undefined && value !== null);
-    if (value !== undefined && value !== null) write(value);
+    return this.level(() => {
+      this.bool(value !== undefined && value !== null);
+      if (value !== undefined && value !== null) write(value);
+    });
+  }
+
+  /**
+   * A `Vec`, or a map as the list of its entries: one level. `write` writes an element; that of a map
+   * writes the key and then the value.
+   *
+   * @template V
+   * @param {readonly V[]} items
+   * @param {(item: V) => unknown} write
+   */
+  list(items, write) {
+    return this.level(() => {
+      this.#limits.elements(items.length);
+      this.u32(items.length);
+      for (const item of items) write(item);
+    });
+  }
+
+  /**
+   * A struct, a tuple, a newtype, or an enum together with the fields of its variant: one level around
+   * what `write` writes, and no bytes. Needed in a type that contains itself, and around one.
+   *
+   * @param {() => unknown} write
+   */
+  level(write) {
+    this.#limits.level(write);
     return this;
   }
 

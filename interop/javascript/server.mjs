@@ -1,13 +1,13 @@
 // @ts-check
 /**
  * The other server of `tests/interop_servers.rs`: the pages of `examples/page_views`, in Node. Every line of
- * standard input has the keys to use from then on, as `SESSION_KEYS` has them; the answer says that they
- * are in use, the first one also where the server listens. Not part of the package.
+ * standard input has the keys to use from then on, as `SESSION_KEYS` has them or as a list with dates; the
+ * answer says that they are in use, the first one also where the server listens. Not part of the package.
  */
 
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
-import { ByteReader, ByteWriter, KeyRing, Sessions, newId } from './sealed-session.mjs';
+import { ByteReader, ByteWriter, Key, KeyRing, Sessions, newId } from './sealed-session.mjs';
 
 const NAME = '__Host-session';
 const ATTRIBUTES = 'HttpOnly; SameSite=Lax; Secure; Path=/';
@@ -35,6 +35,19 @@ const visit = {
 
 /** @type {Sessions<{ page_views: number, user: string | undefined }>} */
 let sessions;
+
+/**
+ * Texts of keys, or JSON: `[{ "key": "ssk1_…", "seal_from": 1795262400000, "open_until": null }]`.
+ *
+ * @param {string} line
+ */
+async function ring(line) {
+  if (!line.startsWith('[')) return KeyRing.parse(line);
+  const dated = JSON.parse(line).map(async (/** @type {any} */ { key, seal_from, open_until }) => ({
+    key: await Key.parse(key), sealFrom: seal_from, openUntil: open_until ?? undefined,
+  }));
+  return KeyRing.schedule(await Promise.all(dated));
+}
 
 /**
  * @param {import('node:http').IncomingMessage} request
@@ -75,7 +88,7 @@ const server = createServer((request, response) => {
 });
 
 for await (const line of createInterface({ input: process.stdin })) {
-  sessions = new Sessions({ app: 'shop', keys: await KeyRing.parse(line), data: visit, timeouts: TIMEOUTS });
+  sessions = new Sessions({ app: 'shop', keys: await ring(line), data: visit, timeouts: TIMEOUTS });
   if (!server.listening) await new Promise((done) => server.listen(0, '127.0.0.1', () => done(undefined)));
   const address = /** @type {import('node:net').AddressInfo} */ (server.address());
   console.log(`127.0.0.1:${address.port}`);

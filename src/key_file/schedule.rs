@@ -76,17 +76,19 @@ impl KeySchedule {
             let line = line_at(content, error.valid_up_to());
             KeyFileError::on_line(line, "this is not UTF-8 text, so it is no TOML")
         })?;
-        if text.trim().is_empty() {
+        if text.trim_ascii().is_empty() {
             return Err(KeyFileError::on_line(1, EMPTY));
         }
         let parser = Parser { text };
         let document = DeTable::parse(text).map_err(|error| parser.syntax(&error))?;
         let schedule = parser.schedule(document.get_ref())?;
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        // TOML passes over a byte order mark in front, which must not hide the promise of a last line.
+        let marked = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut lines = marked.lines().map(str::trim_ascii).filter(|line| !line.is_empty());
         if lines.next() == Some(FIRST_LINE) && lines.next_back() != Some(LAST_LINE) {
             let problem =
                 "the last line is not `# end`, so the file was cut short: put it back whole";
-            let end = text.trim_end().len();
+            let end = text.trim_ascii_end().len();
             return Err(parser.at(&(end..end), problem));
         }
         Ok(schedule)
@@ -283,7 +285,7 @@ impl Parser<'_> {
             Ok(()) => Ok(keys),
             Err(fault) => {
                 let place = keys.iter().position(|dated| Some(dated.id()) == fault.key);
-                let end = line_at(self.text.as_bytes(), self.text.trim_end().len());
+                let end = line_at(self.text.as_bytes(), self.text.trim_ascii_end().len());
                 Err(KeyFileError::on_line(place.map_or(end, |place| lines[place]), fault.problem))
             }
         }

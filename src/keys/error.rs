@@ -61,7 +61,7 @@ pub enum KeyError {
         /// What is wrong in it.
         error: Box<KeyError>,
     },
-    /// A list of keys in text form that is empty, or white space only.
+    /// A list of keys in text form that is empty, or the white space of ASCII only.
     #[error(
         "the text is empty, so there is no key: make one with `sealed-session keys generate`, or in a \
          program with `Key::generate().to_text()`"

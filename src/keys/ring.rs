@@ -294,7 +294,7 @@ impl KeyRing {
     }
 }
 
-/// Keys in text form, separated by commas, white space around each ignored. The first seals, all
+/// Keys in text form, separated by commas, the white space of ASCII around each ignored. The first seals, all
 /// open.
 impl FromStr for KeyRing {
     type Err = KeyError;

@@ -3,8 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Double, Key, KeyRing, Sessions, WriteError, createdAt, dynamic } from '../sealed-session.mjs';
-import { NOW, SECOND, bytes, text } from '../vectors/parts.mjs';
+import {
+  ByteReader, ByteWriter, Double, Invalid, Key, KeyRing, MAX_DEPTH, MAX_ELEMENTS, Sessions, WriteError, createdAt, dynamic,
+} from '../sealed-session.mjs';
+import { NOW, SECOND, TYPES, bytes, hex, text, varint } from '../vectors/parts.mjs';
 
 const key = await Key.generate();
 const sessions = (more = {}) => new Sessions({ app: 'shop', keys: KeyRing.of(key), data: dynamic, ...more });
@@ -73,6 +75,121 @@ test('what JSON does not have is refused', () => {
   for (let depth = 1; depth < 127; depth += 1) deep = [deep];
   assert.throws(() => dynamic.write({ a: deep }), refused('invalid'));
   assert.ok(dynamic.write({ a: deep[0] }));
+});
+
+test('a session of as many elements or levels as may be comes back, and of more is not sealed', async () => {
+  /** @type {[string, any][]} */
+  const types = [['units', MAX_ELEMENTS], ['nest', MAX_DEPTH / 2]];
+  for (const [type, most] of types) {
+    const server = sessions({ data: TYPES[type] });
+    const value = await server.seal(server.create(most, NOW), NOW);
+    assert.equal((await server.open(value, NOW)).data, most);
+    await assert.rejects(server.seal(server.create(most + 1, NOW), NOW), refused('invalid'));
+    // Somebody who writes its bytes by hand can seal it, but nobody opens it.
+    const data = type === 'units' ? varint(most + 1) : bytes(Array(most).fill(1), [0]);
+    const byHand = sessions({ data: { ...TYPES[type], write: () => data } });
+    await assert.rejects(server.open(await byHand.seal(byHand.create({}, NOW), NOW), NOW), { reason: 'invalid_payload', row: 12 });
+  }
+});
+
+test('elements are counted over all lists of a value', () => {
+  const lists = (/** @type {number[]} */ lengths) => bytes(...lengths.map((length) => bytes(varint(length), Array(length).fill(7))));
+  const write = (/** @type {number[]} */ lengths) => {
+    const writer = new ByteWriter();
+    for (const length of lengths) writer.list(Array(length).fill(7), (item) => writer.u32(item));
+    return writer.done();
+  };
+  const read = (/** @type {number[]} */ lengths) => {
+    const reader = new ByteReader(lists(lengths));
+    const read = lengths.map(() => reader.list(() => reader.u32()));
+    reader.end();
+    return read.map(({ length }) => length);
+  };
+  for (const lengths of [[2, 0, 1], [MAX_ELEMENTS], [MAX_ELEMENTS, 0], [1, MAX_ELEMENTS - 1]]) {
+    assert.equal(hex(write(lengths)), hex(lists(lengths)));
+    assert.deepEqual(read(lengths), lengths);
+  }
+  for (const lengths of [[MAX_ELEMENTS + 1], [MAX_ELEMENTS, 1], [1, MAX_ELEMENTS]]) {
+    assert.throws(() => write(lengths), refused('invalid'));
+    assert.throws(() => read(lengths), Invalid);
+  }
+  // A length that nobody could read to its end.
+  assert.throws(() => new ByteReader(bytes(Array(8).fill(0xff), [0x7f])).list(() => undefined), Invalid);
+});
+
+/** Each kind of level alone: what it writes, and how it goes on. */
+const LEVELS = {
+  option: {
+    bytes: [1],
+    write: (/** @type {ByteWriter} */ writer, /** @type {() => unknown} */ inside) => writer.option(7, inside),
+    read: (/** @type {ByteReader} */ reader, /** @type {() => unknown} */ inside) => reader.option(inside),
+  },
+  list: {
+    bytes: [1],
+    write: (/** @type {ByteWriter} */ writer, /** @type {() => unknown} */ inside) => writer.list([7], inside),
+    read: (/** @type {ByteReader} */ reader, /** @type {() => unknown} */ inside) => reader.list(inside),
+  },
+  level: {
+    bytes: [],
+    write: (/** @type {ByteWriter} */ writer, /** @type {() => unknown} */ inside) => writer.level(inside),
+    read: (/** @type {ByteReader} */ reader, /** @type {() => unknown} */ inside) => reader.level(inside),
+  },
+};
+
+for (const [name, kind] of Object.entries(LEVELS)) {
+  test(`each ${name} is one level`, () => {
+    const write = (/** @type {number} */ depth) => {
+      const writer = new ByteWriter();
+      const inside = (/** @type {number} */ left) => { if (left > 0) kind.write(writer, () => inside(left - 1)); };
+      inside(depth);
+      return writer.done();
+    };
+    const read = (/** @type {number} */ depth) => {
+      const reader = new ByteReader(bytes(Array(depth).fill(kind.bytes).flat()));
+      const inside = (/** @type {number} */ left) => { if (left > 0) kind.read(reader, () => inside(left - 1)); };
+      inside(depth);
+      reader.end();
+    };
+    assert.equal(hex(write(MAX_DEPTH)), hex(kind.bytes).repeat(MAX_DEPTH));
+    read(MAX_DEPTH);
+    assert.throws(() => write(MAX_DEPTH + 1), refused('invalid'));
+    assert.throws(() => read(MAX_DEPTH + 1), Invalid);
+  });
+}
+
+test('levels beside each other do not add up', () => {
+  const writer = new ByteWriter();
+  for (let count = 0; count <= MAX_DEPTH; count += 1) writer.option(undefined, () => {}).list([], () => {}).level(() => {});
+  const reader = new ByteReader(writer.done());
+  for (let count = 0; count <= MAX_DEPTH; count += 1) {
+    assert.deepEqual([reader.option(() => 1), reader.list(() => 1), reader.level(() => 1)], [undefined, [], 1]);
+  }
+  reader.end();
+});
+
+test('an empty option and an empty list are levels, too', () => {
+  /** @type {<V extends ByteReader | ByteWriter>(one: V, depth: number, last: (one: V) => unknown) => unknown} */
+  const under = (one, depth, last) => (depth === 0 ? last(one) : one.level(() => under(one, depth - 1, last)));
+  for (const [write, read] of /** @type {[(writer: ByteWriter) => unknown, (reader: ByteReader) => unknown][]} */ ([
+    [(writer) => writer.option(undefined, () => {}), (reader) => reader.option(() => 1)],
+    [(writer) => writer.list([], () => {}), (reader) => reader.list(() => 1)],
+  ])) {
+    under(new ByteWriter(), MAX_DEPTH - 1, write);
+    under(new ByteReader(bytes([0])), MAX_DEPTH - 1, read);
+    assert.throws(() => under(new ByteWriter(), MAX_DEPTH, write), refused('invalid'));
+    assert.throws(() => under(new ByteReader(bytes([0])), MAX_DEPTH, read), Invalid);
+  }
+});
+
+test('white space of ASCII around keys is ignored, and no other', async () => {
+  const text = await key.toText();
+  const other = await (await Key.generate()).toText();
+  const ring = await KeyRing.parse(` \t\n\f\r${text} \t\n\f\r,${other}\r\n`);
+  assert.equal(ring.sealingKey(0)?.id, key.id);
+  for (const space of ['\u000b', '\u0085', '\u00a0', '\u2028', '\u3000', '\ufeff']) {
+    await assert.rejects(KeyRing.parse(space + text), { code: 'prefix' }, JSON.stringify(space));
+    await assert.rejects(KeyRing.parse(text + space), { code: 'text_length' }, JSON.stringify(space));
+  }
 });
 
 test('a setting that cannot work is refused', () => {

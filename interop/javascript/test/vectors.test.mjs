@@ -16,6 +16,7 @@ const keys = await read('keys.json');
 const headers = await read('cookie-headers.json');
 const tokens = await read('form-tokens.json');
 const entries = await read('entries.json');
+const ended = await read('ended.json');
 const keyFiles = await read('key-files.json');
 const migratedIds = await read('migrated-ids.json');
 /** @param {any} vector */
@@ -32,7 +33,7 @@ test('the files are as they are made', async () => {
 
 test('there are enough vectors, each with a name of its own', () => {
   assert.ok(values.good.length >= 20 && values.bad.length >= 60);
-  for (const file of [values, keys, headers, tokens, entries, keyFiles, migratedIds]) {
+  for (const file of [values, keys, headers, tokens, entries, ended, keyFiles, migratedIds]) {
     const lists = Object.values(file).filter(Array.isArray);
     const names = lists.map((list) => list.map((/** @type {any} */ { name }) => name));
     for (const list of names) assert.equal(new Set(list).size, list.length);
@@ -95,8 +96,14 @@ test('rings with dates', async () => {
       assert.deepEqual(read.states(now).map(({ id, state }) => [nameOf(id), state]), Object.entries(states), name);
     }
   }
-  for (const { name, keys: schedule } of keys.bad_schedules) {
-    await assert.rejects(ring(keys.keys, { schedule }), (thrown) => thrown instanceof KeyError && thrown.code === 'schedule', name);
+  for (const { name, keys: schedule, because } of keys.bad_schedules) {
+    await assert.rejects(ring(keys.keys, { schedule }), (thrown) => {
+      assert.ok(thrown instanceof KeyError && thrown.code === 'schedule', name);
+      const said = thrown.message.replace('the schedule of keys is wrong: ', '');
+      const inWordsOfTheFormat = said.replace('`sealFrom`', 'seal_from').replace('`openUntil`', 'open_until');
+      assert.ok(because.startsWith(inWordsOfTheFormat), `${name}: ${said}`);
+      return true;
+    });
   }
 });
 
@@ -140,6 +147,25 @@ test('form tokens', async () => {
   const maker = await server({}, { random: () => unhex(tokens.made.mask) });
   const [bound] = await bounds(maker, tokens.made.bound);
   assert.equal(await maker.formToken(bound, tokens.now), tokens.made.token);
+});
+
+test('bad ones for which there is no error say why all the same', () => {
+  for (const vectors of [keys.bad_schedules, tokens.bad, migratedIds.bad]) {
+    for (const { name, because } of vectors) assert.match(because, /^[a-z].{15,}[^.]$/, name);
+  }
+});
+
+// This side keeps no list of ended sessions: what it says is what `otherwise` says.
+test('values beside entries of ended sessions', async () => {
+  const format = new EntryFormat(ended.namespace);
+  const all = [...ended.good, ...ended.bad];
+  assert.deepEqual([...new Set(ended.bad.map((/** @type {any} */ { row }) => row))], [10, 13, 12]);
+  for (const { name, server, ended: known, value, otherwise = null } of all) {
+    for (const entry of known) await format.read(unhex(entry));
+    const opened = (await sessions(ended.keys, { ...values.server, ...server })).open(value, ended.now);
+    const told = await opened.then(() => null, ({ reason, row }) => ({ reason, row }));
+    assert.deepEqual(told, otherwise, name);
+  }
 });
 
 test('entries of ended sessions', async () => {

@@ -4,7 +4,7 @@
 import { toBase64url } from '../sealed-session.mjs';
 import { NOW, SECOND, bytes, hex, id, sha256, u16 } from './parts.mjs';
 
-const NAMESPACE = 'shop';
+export const NAMESPACE = 'shop';
 const TAG = 'sealed-session v1 entry';
 
 /** @param {number} number */
@@ -13,23 +13,27 @@ const u32 = (number) => [number >>> 24, (number >> 16) & 0xff, (number >> 8) & 0
 const time = (millis) => id(millis).slice(0, 6);
 
 /** @param {string} namespace @param {string} name */
-const subjectOf = (namespace, name) => sha256(
+export const subjectOf = (namespace, name) => sha256(
   bytes('sealed-session v1 subject', u16(Math.min(Buffer.byteLength(namespace), 0xffff)), namespace, u16(Math.min(Buffer.byteLength(name), 0xffff)), name),
 ).slice(0, 16);
 
 /** @param {Uint8Array} said */
-const entry = (said, { namespace = NAMESPACE, tag = TAG } = {}) =>
+export const entry = (said, { namespace = NAMESPACE, tag = TAG } = {}) =>
   bytes(said, sha256(bytes(tag, u16(namespace.length), namespace, said)).slice(0, 4));
+
+const NOBODY = new Uint8Array(16);
+export const ofId = (/** @type {Uint8Array} */ id, subject = NOBODY, cut = 0) => bytes([1, 1], id, subject, u32(cut));
+export const ofCut = (/** @type {number} */ number, at = NOW, whose = subjectOf(NAMESPACE, 'user-17')) => bytes([1, 2], whose, u32(number), time(at));
+export const ofEveryone = (/** @type {number} */ at) => bytes([1, 3], time(at));
+export const ofKeep = (/** @type {number} */ seconds, /** @type {number} */ at) => bytes([1, 4], u32(seconds), time(at));
 
 /** @param {Uint8Array} id */
 const uuid = (id) => hex(id).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 
 export function entries() {
-  const [me, subject, nobody] = [id(NOW), subjectOf(NAMESPACE, 'user-17'), new Uint8Array(16)];
-  const ofId = (/** @type {Uint8Array} */ id, subject = nobody, cut = 0) => bytes([1, 1], id, subject, u32(cut));
-  const ofCut = (/** @type {number} */ number, at = NOW, whose = subject) => bytes([1, 2], whose, u32(number), time(at));
-  const everyone = bytes([1, 3], time(NOW));
-  const keep = bytes([1, 4], u32(28_800), time(NOW));
+  const [me, subject] = [id(NOW), subjectOf(NAMESPACE, 'user-17')];
+  const everyone = ofEveryone(NOW);
+  const keep = ofKeep(28_800, NOW);
   const seconds = NOW / SECOND;
 
   /** @type {Record<string, [Uint8Array, any]>} */
@@ -43,9 +47,9 @@ export function entries() {
     cut_of_2: [ofCut(2), { kind: 'cut', subject: hex(subject), number: 2, time: NOW }],
     greatest_cut: [ofCut(0xff000000), { kind: 'cut', subject: hex(subject), number: 0xff000000, time: NOW }],
     everyone: [everyone, { kind: 'everyone', time: NOW }],
-    everyone_at_the_end_of_time: [bytes([1, 3], time(2 ** 48 - 1)), { kind: 'everyone', time: 2 ** 48 - 1 }],
+    everyone_at_the_end_of_time: [ofEveryone(2 ** 48 - 1), { kind: 'everyone', time: 2 ** 48 - 1 }],
     keep: [keep, { kind: 'keep', seconds: 28_800, time: NOW }],
-    keep_of_a_new_feed: [bytes([1, 4], u32(28_800), time(0)), { kind: 'keep', seconds: 28_800, time: 0 }],
+    keep_of_a_new_feed: [ofKeep(28_800, 0), { kind: 'keep', seconds: 28_800, time: 0 }],
   };
 
   const whole = entry(ofCut(seconds));
@@ -74,8 +78,8 @@ export function entries() {
     body_of_an_id_too_long: [entry(bytes(ofId(me), [0])), 'not_an_entry'],
     id_of_version_4: [entry(ofId(id(NOW, '4abc8def123456789abc'))), 'not_an_entry'],
     id_of_another_variant: [entry(ofId(id(NOW, '7abc0def123456789abc'))), 'not_an_entry'],
-    id_of_zeros: [entry(ofId(nobody)), 'not_an_entry'],
-    cut_of_nobody: [entry(ofCut(seconds, NOW, nobody)), 'not_an_entry'],
+    id_of_zeros: [entry(ofId(NOBODY)), 'not_an_entry'],
+    cut_of_nobody: [entry(ofCut(seconds, NOW, NOBODY)), 'not_an_entry'],
     cut_of_0: [entry(ofCut(0)), 'not_an_entry'],
     cut_of_1: [entry(ofCut(1)), 'not_an_entry'],
     cut_past_the_greatest: [entry(ofCut(0xff000001)), 'number_too_large'],

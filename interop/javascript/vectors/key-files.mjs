@@ -83,6 +83,7 @@ export function keyFiles() {
     ],
     number_in_hexadecimal: [byHand({ generation: 'generation = 0x7' }), TWO],
     greatest_generation: [one.replace('= 1\n', '= 9223372036854775807\n'), /** @type {any} */ ({ ...ONE, generation: '9223372036854775807' })],
+    byte_order_mark_in_front: [`\ufeff${two}`, TWO],
     generation_0: [one.replace('= 1\n', '= 0\n'), { ...ONE, generation: 0 }],
     another_offset: [byHand({ seal_from: 'seal_from = 2026-10-21T14:00:00+02:00' }), TWO],
     space_between_date_and_time: [byHand({ seal_from: 'seal_from = 2026-10-21 12:00:00Z' }), TWO],
@@ -110,6 +111,10 @@ export function keyFiles() {
     cut_inside_a_line: [two.slice(0, two.lastIndexOf('seal_from') + 12), lineOf(two, two.slice(two.lastIndexOf('seal_from'))), 'not_toml'],
     cut_behind_a_whole_key: [two.slice(0, two.lastIndexOf('\n# end')), two.trimEnd().split('\n').length - 2, 'cut_short'],
     text_behind_the_last_line: [`${two}# more\n`, two.split('\n').length, 'cut_short'],
+    next_line_character_behind_the_last_line: [`${two.trimEnd()}\u0085\n`, two.trimEnd().split('\n').length, 'cut_short'],
+    byte_order_mark_in_front_and_cut_behind_a_whole_key: [
+      `\ufeff${two.slice(0, two.lastIndexOf('\n# end'))}`, two.trimEnd().split('\n').length - 2, 'cut_short',
+    ],
     unknown_field: [byHand({ before: 'reject = 2026-11-01T12:00:00Z' }), 2, 'unknown_field'],
     unknown_field_of_a_key: [byHand({ revoked: 'opens_until = 2026-11-22T12:00:00Z' }), 7, 'unknown_field'],
     generation_missing: [byHand({ generation: '' }), 1, 'missing_field'],

@@ -77,15 +77,27 @@ const SCHEDULES = {
   },
 };
 
-/** @type {Record<string, any[]>} */
+/** @type {Record<string, [any[], string]>} the keys, and what is wrong, which begins as this side's message goes on */
 const BAD_SCHEDULES = {
-  no_key: [],
-  one_date_twice: [{ key: 'a', seal_from: NOW, open_until: NOW }, { key: 'b', seal_from: NOW }],
-  one_date_twice_with_a_revoked_key: [{ key: 'a', seal_from: NOW, revoked: true }, { key: 'b', seal_from: NOW }],
-  newest_has_an_end: [{ key: 'a', seal_from: NOW, open_until: NOW + HOUR }],
-  older_has_no_end: [{ key: 'a', seal_from: NOW - HOUR }, { key: 'b', seal_from: NOW }],
-  ends_before_the_next_seals: [{ key: 'a', seal_from: NOW - HOUR, open_until: NOW - 1 }, { key: 'b', seal_from: NOW }],
-  all_revoked: [{ key: 'a', seal_from: NOW, revoked: true }],
+  no_key: [[], 'no key can seal: there is none'],
+  one_date_twice: [
+    [{ key: 'a', seal_from: NOW, open_until: NOW }, { key: 'b', seal_from: NOW }],
+    'two keys have the same seal_from',
+  ],
+  one_date_twice_with_a_revoked_key: [
+    [{ key: 'a', seal_from: NOW, revoked: true }, { key: 'b', seal_from: NOW }],
+    'two keys have the same seal_from, though one of them is revoked',
+  ],
+  newest_has_an_end: [[{ key: 'a', seal_from: NOW, open_until: NOW + HOUR }], 'the newest key has an open_until'],
+  older_has_no_end: [
+    [{ key: 'a', seal_from: NOW - HOUR }, { key: 'b', seal_from: NOW }],
+    'a key that is not the newest needs an open_until',
+  ],
+  ends_before_the_next_seals: [
+    [{ key: 'a', seal_from: NOW - HOUR, open_until: NOW - 1 }, { key: 'b', seal_from: NOW }],
+    'a key ends before the next one seals, by a millisecond',
+  ],
+  all_revoked: [[{ key: 'a', seal_from: NOW, revoked: true }], 'no key can seal: the only one is revoked'],
 };
 
 export function keys() {
@@ -101,6 +113,7 @@ export function keys() {
       { name: 'one', text: a, seals: KEYS.a.id, opens: opens('a') },
       { name: 'the_first_seals', text: `${b},${a},${c}`, seals: KEYS.b.id, opens: opens('b', 'a', 'c') },
       { name: 'white_space_around_each', text: ` ${a}\t,\n${b} `, seals: KEYS.a.id, opens: opens('a', 'b') },
+      { name: 'all_white_space_of_ascii', text: `\t\n\f\r ${a}\t\n\f\r ,\r\n\f${b}\f\r\n`, seals: KEYS.a.id, opens: opens('a', 'b') },
     ],
     bad_rings: [
       { name: 'comma_alone', text: ',', position: 1, error: 'prefix' },
@@ -108,8 +121,13 @@ export function keys() {
       { name: 'one_key_twice', text: `${a},${b},${a}`, position: 3, error: 'duplicate_id' },
       { name: 'semicolon', text: `${a};${b}`, position: 1, error: 'text_length' },
       { name: 'second_is_bad', text: `${a},${changed(5, 'B')}`, position: 2, error: 'checksum' },
+      { name: 'byte_order_mark_in_front', text: `\ufeff${a}`, position: 1, error: 'prefix' },
+      { name: 'next_line_character_in_front', text: `\u0085${a}`, position: 1, error: 'prefix' },
+      { name: 'next_line_character_in_front_of_the_second', text: `${a},\u0085${b}`, position: 2, error: 'prefix' },
+      { name: 'vertical_tab_in_front', text: `\v${a}`, position: 1, error: 'prefix' },
+      { name: 'no_break_space_behind', text: `${a}\u00a0`, position: 1, error: 'text_length' },
     ],
     schedules: Object.entries(SCHEDULES).map(([name, schedule]) => ({ name, ...schedule })),
-    bad_schedules: Object.entries(BAD_SCHEDULES).map(([name, keys]) => ({ name, keys })),
+    bad_schedules: Object.entries(BAD_SCHEDULES).map(([name, [keys, because]]) => ({ name, keys, because })),
   };
 }

@@ -46,24 +46,24 @@ export function migratedIds() {
   };
   const flipped = Buffer.from(ann, 'base64');
   flipped[14] ^= 1;
-  /** @type {Record<string, string>} */
+  /** @type {Record<string, [string, string]>} the value as it is sent, and what is wrong with it */
   const bad = {
-    empty_value: '',
-    a_bit_changed: flipped.toString('base64'),
-    another_name: sealed('another name', 'ann', { name: 'session' }),
-    another_key: sealed('another key', 'ann', { key: Uint8Array.from(JAR_KEY).reverse() }),
-    padding_missing: sealed('padding', 'anne').replace(/=+$/, ''),
-    cut_short: ann.slice(0, -4),
-    percent_without_digits: `${ann}%`,
-    percent_encoded_twice: encoded(encoded(ann, /^./), /%/g),
-    quotes_around: `"${ann}"`,
-    url_safe_alphabet: sealed('url safe 2', 'ann').replaceAll('+', '-').replaceAll('/', '_'),
-    cookie_of_4097_bytes: sealed('too long', `${LONGEST}x`),
+    empty_value: ['', 'there is nothing in it, so no nonce and no tag'],
+    a_bit_changed: [flipped.toString('base64'), 'a bit of the ciphertext is another, so the tag is wrong'],
+    another_name: [sealed('another name', 'ann', { name: 'session' }), 'it was sealed for the name session, so the tag is wrong'],
+    another_key: [sealed('another key', 'ann', { key: Uint8Array.from(JAR_KEY).reverse() }), 'it was sealed under another key, so the tag is wrong'],
+    padding_missing: [sealed('padding', 'anne').replace(/=+$/, ''), 'base64 with padding has an equals sign at this end'],
+    cut_short: [ann.slice(0, -4), 'the last three bytes of the tag are missing'],
+    percent_without_digits: [`${ann}%`, 'a percent sign without two digits stays one, which base64 does not have'],
+    percent_encoded_twice: [encoded(encoded(ann, /^./), /%/g), 'it is percent-decoded once, and a percent sign is left, which base64 does not have'],
+    quotes_around: [`"${ann}"`, 'base64 has no quotes, and they are not removed'],
+    url_safe_alphabet: [sealed('url safe 2', 'ann').replaceAll('+', '-').replaceAll('/', '_'), 'it has a character of base64url in place of one of base64'],
+    cookie_of_4097_bytes: [sealed('too long', `${LONGEST}x`), 'name, equals sign and value are over 4096 bytes'],
   };
-  if (!/[-_]/.test(bad.url_safe_alphabet)) throw new Error('this value is spelled alike in both alphabets');
+  if (!/[-_]/.test(bad.url_safe_alphabet[0])) throw new Error('this value is spelled alike in both alphabets');
   if (!/=$/.test(sealed('padding', 'anne'))) throw new Error('this value has no padding');
   return {
-    about: 'Old cookies as a browser sends them, sealed by the PrivateJar of the Rust crate `cookie` under `jar_key` (hex), and the ids of their sessions under a migration that begins at `since`. Bad ones are no session.',
+    about: 'Old cookies as a browser sends them, sealed by the PrivateJar of the Rust crate `cookie` under `jar_key` (hex), and the ids of their sessions under a migration that begins at `since`. Bad ones are no session, for the reason that `because` says.',
     name: NAME,
     jar_key: hex(JAR_KEY),
     since: SINCE,
@@ -72,6 +72,6 @@ export function migratedIds() {
       const hash = sha256(Uint8Array.from(Buffer.from(base64, 'base64')));
       return { name, value, text, hash: hex(hash), id: idOf(SINCE, hash) };
     }),
-    bad: Object.entries(bad).map(([name, value]) => ({ name, value })),
+    bad: Object.entries(bad).map(([name, [value, because]]) => ({ name, value, because })),
   };
 }

@@ -5,7 +5,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { Key, dynamic, ByteReader, ByteWriter, Invalid, toBase64url } from '../sealed-session.mjs';
+import { Key, dynamic, ByteReader, ByteWriter, toBase64url } from '../sealed-session.mjs';
 
 /** @typedef {import('../sealed-session.mjs').DataFormat<any>} Format */
 
@@ -129,25 +129,27 @@ export const TYPES = {
   nest: {
     read(data) {
       const reader = new ByteReader(data);
-      let depth = 0;
-      do {
-        depth += 1;
-        if (2 * depth > 128) throw new Invalid('nested too deep');
-      } while (reader.option(() => true));
+      /** @type {() => number} */
+      const nest = () => reader.level(() => 1 + (reader.option(nest) ?? 0));
+      const depth = nest();
       reader.end();
       return depth;
     },
-    write: (depth) => bytes(new Uint8Array(depth - 1).fill(1), [0]),
+    write(depth) {
+      const writer = new ByteWriter();
+      /** @type {(left: number) => ByteWriter} */
+      const nest = (left) => writer.level(() => writer.option(left > 1 ? left - 1 : undefined, nest));
+      return nest(depth).done();
+    },
   },
   // Vec<()>
   units: {
     read(data) {
       const reader = new ByteReader(data);
-      const length = reader.length();
+      const units = reader.list(() => undefined);
       reader.end();
-      if (length > 4096) throw new Invalid('too many elements');
-      return length;
+      return units.length;
     },
-    write: (length) => varint(length),
+    write: (length) => new ByteWriter().list(Array(length).fill(undefined), () => {}).done(),
   },
 };
