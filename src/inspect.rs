@@ -121,7 +121,7 @@ pub fn inspect(
     server: &Server,
     now: OffsetDateTime,
 ) -> Result<Inspection, ConfigError> {
-    if server.keys.is_some() {
+    if server.keys.is_some() || !server.app.is_empty() {
         validate::app(&server.app)?;
     }
     validate::name_len(&server.cookie_name)?;
@@ -208,6 +208,19 @@ mod tests {
     use time::macros::datetime;
 
     const NOW: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
+
+    #[test]
+    fn names_that_no_server_can_have_are_refused_with_keys_and_without() {
+        let long = "n".repeat(1 << 16);
+        let keys = || Some(KeyRing::new(Key::generate()));
+        let of = |app: &str, name: &str, keys| {
+            let (app, cookie_name) = (app.to_owned(), name.to_owned());
+            inspect("AAAA", &Server { app, cookie_name, keys, ..Server::default() }, NOW).is_ok()
+        };
+        assert!(of("shop", "a", keys()) && of("shop", "a", None) && of("", "a", None));
+        assert!(!of("", "a", keys()) && !of(&long, "a", keys()) && !of(&long, "a", None));
+        assert!(!of("shop", &long, keys()) && !of("shop", &long, None));
+    }
 
     #[test]
     fn the_state_told_is_that_of_the_key_that_sealed_the_value() {

@@ -419,6 +419,32 @@ async fn a_view_tells_the_id_and_the_own_timeouts() {
     assert_eq!(text(response).await, format!("{id} {timeouts:?}"));
 }
 
+/// Else the old bytes would be read, and written, as if they were of the new schema.
+#[tokio::test]
+async fn an_upgrade_that_makes_too_much_for_a_cookie_is_viewed_and_not_written() {
+    type Codes = Vec<String>;
+    /// The same shape, another meaning.
+    #[derive(Serialize, Deserialize, Default)]
+    struct Names(Vec<String>);
+    let keys = KeyRing::new(Key::generate());
+    let old: Sessions<Codes> = Sessions::builder("shop", keys.clone()).build().unwrap();
+    let value = old.encode(&sealed_session::Session::new(vec!["de".to_owned(); 300])).unwrap();
+    let new: Sessions<Names> = Sessions::builder("shop", keys)
+        .schema_version(1)
+        .upgrade(0, |codes: Codes| Names(codes.iter().map(|_| "Deutschland".repeat(2)).collect()))
+        .build()
+        .unwrap();
+    let twice = async |one: SessionView<Names>, two: SessionView<Names>| {
+        format!("{} {}", one.0[0], two.0[0])
+    };
+    let app = route(twice).layer(SessionLayer::new(new));
+    let response = call(app, Some(&format!("__Host-session={value}"))).await;
+    assert!(!response.headers().contains_key(header::SET_COOKIE));
+    assert_eq!(response.extensions().get(), Some(&sealed_session::Saved::Deferred));
+    let name = "Deutschland".repeat(2);
+    assert_eq!(text(response).await, format!("{name} {name}"));
+}
+
 /// By a task that has kept the request's extensions, say. What it changed would go nowhere.
 #[tokio::test]
 async fn asked_for_after_the_response_was_ready_it_is_refused() {

@@ -175,6 +175,16 @@ fn one_old_cookie_is_one_session_however_and_wherever_it_is_sent() {
 
 /// Bad input 62, `steps/migrate`: under another path, where browsers keep both.
 #[test]
+fn an_old_cookies_name_that_no_header_can_hold_is_refused() {
+    for name in ["", "a b", "session\n", "\0", "\u{7f}", "a=b", "a;b", "a,b", "a\tb"] {
+        let builder: SessionsBuilder<Visit> = builder();
+        let built = builder.migrate_private_jar(name, &old_key(), SINCE..UNTIL, |_| None).build();
+        let error = built.map(drop).unwrap_err().to_string();
+        assert!(error.contains("give the old cookie's name as it is sent"), "{name:?}: {error}");
+    }
+}
+
+#[test]
 fn two_old_cookies_are_no_session() {
     let both = request([old_pair(&old_value("ann")), old_pair(&old_value("bob"))]);
     let session = load(&both, NOW);

@@ -63,11 +63,8 @@ fn connect<T: Serialize + DeserializeOwned + 'static>(
     let registry = Registry {
         list,
         owner: Box::new(move |loaded: &Loaded| {
-            let data = match loaded.upgraded {
-                Some(_) => schema.read(schema.version, loaded.current_data()),
-                None => schema.read(loaded.stamps.schema, loaded.data()),
-            };
-            owner(&*of_loaded, data.ok())
+            let (written_in, data) = loaded.readable(schema.version);
+            owner(&*of_loaded, schema.read(written_in, data).ok())
         }),
         subject: Box::new(move |data: &dyn Any| of_value(data.downcast_ref()?)),
         #[cfg(feature = "private-jar")]

@@ -38,7 +38,9 @@ impl<T> OldJarSettings<T> {
     fn check(self, ours: &Attributes, policy: &Policy) -> Result<OldJar<T>, ConfigError> {
         let OldJarSettings { name, key, accepted, convert } = self;
         let refuse = |problem: &str| Err(ConfigError::new("migrate_private_jar", problem));
-        if name.is_empty() || name.bytes().any(|byte| b" \t;,=".contains(&byte)) {
+        if name.is_empty()
+            || name.bytes().any(|byte| byte.is_ascii_control() || b" ;,=".contains(&byte))
+        {
             return refuse("give the old cookie's name as it is sent, like `session`");
         }
         if name == ours.name {

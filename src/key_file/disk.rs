@@ -144,14 +144,17 @@ impl Locked {
             let folder = folder_of(&self.path).display();
             self.failed(&format!("its folder {folder} cannot be written"), &error)
         })?;
-        let failed = |error: io::Error| self.failed("cannot be written", &error);
         let written = write_whole(file, content, like).and_then(|()| fs::rename(&new, &self.path));
-        if written.is_err() {
+        if let Err(error) = written {
             let _ = fs::remove_file(&new);
+            return Err(self.failed("cannot be written", &error));
         }
-        written.map_err(failed)?;
         // Only now is the rename sure to outlive a loss of power.
-        self.lock.sync().map_err(failed)
+        self.lock.sync().map_err(|error| {
+            let what = "was written, and servers use it, but after a loss of power it may be as it was \
+                        before: look at the disk, and then at what the file says";
+            self.failed(what, &error)
+        })
     }
 
     fn new_path(&self) -> PathBuf {
@@ -203,4 +206,21 @@ fn keep_owner_and_mode(file: &File, like: &fs::Metadata) -> io::Result<()> {
 #[cfg(not(unix))]
 fn keep_owner_and_mode(_: &File, _: &fs::Metadata) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_synchronised_is_told_though_the_file_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.toml");
+        // The system refuses to synchronise this one.
+        let lock = FolderLock::take(Path::new("/dev/null"), &Patience::default()).unwrap();
+        let error =
+            Locked { path: path.clone(), lock }.write("text", None).unwrap_err().to_string();
+        assert!(error.contains("was written") && error.contains("loss of power"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "text");
+    }
 }

@@ -294,8 +294,8 @@ impl KeyRing {
     }
 }
 
-/// Keys in text form, separated by commas, the white space of ASCII around each ignored. The first seals, all
-/// open.
+/// Keys in text form, separated by commas, the white space of ASCII around each ignored. The first
+/// seals, all open.
 impl FromStr for KeyRing {
     type Err = KeyError;
 

@@ -69,9 +69,13 @@ impl Loaded {
         }
     }
 
-    /// Returns the data as it came, in today's schema if an upgrade has made it from an older one.
-    pub(crate) fn current_data(&self) -> &[u8] {
-        self.upgraded.as_ref().map_or_else(|| self.data(), |upgraded| &upgraded.current)
+    /// Returns the data in `today`'s schema, if an upgrade has made that and it could be written, and
+    /// else as it came; with the schema that it is in.
+    pub(crate) fn readable(&self, today: u32) -> (u32, &[u8]) {
+        match &self.upgraded {
+            Some(upgraded) => (today, &upgraded.current),
+            None => (self.stamps.schema, self.data()),
+        }
     }
 
     /// Returns the data as it would have come in `schema`, in which it is going to be sealed; `None`

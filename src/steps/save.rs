@@ -3,7 +3,6 @@
 use crate::error::EncodeError;
 use crate::headers::caching;
 use crate::session::Session;
-use crate::session::loaded::Loaded;
 use crate::session::meta::{Meta, Origin};
 use crate::steps::decide::{Decision, Facts, LATE_AFTER_SECONDS};
 use crate::steps::ended::NotSealed;
@@ -204,11 +203,15 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         Ok(Ok(()))
     }
 
-    /// Reads the data that the request brought once more. No hook is asked and no upgrade runs again.
+    /// Reads the data that the request brought once more. No hook is asked, and an upgrade runs again
+    /// only if what it made could not be written.
     pub(crate) fn read_again(&self, meta: &Meta) -> Option<T> {
-        let bytes =
-            meta.loaded.as_ref().map_or(&self.default_current_data[..], Loaded::current_data);
-        self.schema.read(self.schema.version, bytes).ok()
+        let today = self.schema.version;
+        let (schema, bytes) = match &meta.loaded {
+            Some(loaded) => loaded.readable(today),
+            None => (today, &self.default_current_data[..]),
+        };
+        self.schema.read(schema, bytes).ok()
     }
 }
 
