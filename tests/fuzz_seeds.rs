@@ -86,3 +86,13 @@ fn ended_entry() {
 fn operations() {
     run("operations", bodies::operations);
 }
+
+#[test]
+fn dynamic() {
+    run("dynamic", bodies::dynamic);
+}
+
+#[test]
+fn feed_file() {
+    run("feed_file", bodies::feed_file);
+}

@@ -15,14 +15,18 @@
 #[allow(dead_code, reason = "the tests use the rest")]
 mod second;
 
+mod dynamic;
 mod ended_entry;
+mod feed_file;
 mod form_token;
 mod keys;
 mod migrated;
 mod operations;
 mod set_cookie;
 
+pub use dynamic::dynamic;
 pub use ended_entry::ended_entry;
+pub use feed_file::feed_file;
 pub use form_token::form_token;
 pub use keys::{dates, key_file, key_text};
 pub use migrated::migrated;
