@@ -21,13 +21,18 @@ use time::{Duration, OffsetDateTime};
 /// 7. renews or resets
 /// 8. destroys
 ///
-/// `-` nothing, `W` written, `X` removed, `D` deferred, `K` kept although something was changed, `R` as if
-/// it only read; a blank where there is no such case.
-const TABLE: [(&str, &str); 21] = [
+/// `-` nothing, `W` written, `X` removed, `D` deferred, `F` deferred because it cannot be sealed, `E` an
+/// error, `K` kept although something was changed, `R` as if it only read; a blank where there is no such
+/// case.
+const TABLE: [(&str, &str); 25] = [
     ("new", "--- WWW-"),
     ("restored", "-----WWX"),
     ("due", "WDDWRWWX"),
     ("upgraded", "WDDWRWWX"),
+    ("older_under_seal_as", "-----WWX"),
+    ("newer_under_seal_as", "-----WWX"),
+    ("migrated", "WDDWRWWX"),
+    ("due_without_a_key_that_seals", "FDDFREEX"),
     ("unknown_version", "-----KWX"),
     ("newer_schema", "-----KWX"),
     ("not_yet_valid", "-----KWX"),
@@ -47,29 +52,79 @@ const TABLE: [(&str, &str); 21] = [
     ("ambiguous", "--- WWWX"),
 ];
 
+/// What becomes of `W`, `E` and `F` if something ended between load and save, in this order:
+///
+/// 1. for a session that came in no cookie
+/// 2. for one that came in one
+/// 3. for one that came in one and was reset, so that it is nobody's now
+///
+/// `K` kept; `=` as in the table above.
+const ENDED_MEANWHILE: [(End, &str); 4] = [
+    (End::Nobody, "==="),
+    (End::Id, "=K="),
+    (End::User, "=K="),
+    // All of these were created before that.
+    (End::Everyone, "KKK"),
+];
+
+/// What another server, or an administrator, ended while the request ran.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    Nobody,
+    Id,
+    User,
+    Everyone,
+}
+
+/// `everyone` of two seconds after [`NOW`], as docs/format.md has it.
+const EVERYONE: [u8; 12] = [0x01, 0x03, 0x01, 0xa1, 0xfd, 0xfa, 0x4d, 0xd0, 0xb0, 0x65, 0x9d, 0x41];
+
 const UNLUCKY: u32 = 13;
 const THIRD_KEY: [u8; 32] = [
     7, 1, 8, 2, 8, 1, 8, 2, 8, 4, 5, 9, 0, 4, 5, 2, 3, 5, 3, 6, 0, 2, 8, 7, 4, 7, 1, 3, 5, 2, 6, 6,
 ];
 
-fn server() -> Sessions<Visit> {
+const OLD_NAME: &str = "user";
+
+fn old_key() -> cookie::Key {
+    cookie::Key::from(&std::array::from_fn::<u8, 64, _>(|place| place as u8))
+}
+
+struct Server {
+    sessions: Sessions<Visit>,
+    ended: EndedSessions,
+}
+
+fn ring_of(line: &str) -> KeyRing {
     let old = DatedKey::new(key(OTHER_KEY), NOW - Duration::days(60));
     let now = DatedKey::new(key(KEY), NOW - Duration::days(30));
-    let ring = KeyRing::schedule([old.with_open_until(NOW - Duration::DAY), now]).unwrap();
-    // Nobody's sessions, so that no case ends another's.
+    let ring = match line {
+        "due_without_a_key_that_seals" => {
+            KeyRing::schedule([DatedKey::new(key(KEY), NOW + Duration::DAY)])
+        }
+        _ => KeyRing::schedule([old.with_open_until(NOW - Duration::DAY), now]),
+    };
+    ring.unwrap()
+}
+
+fn server(line: &str, ring: KeyRing) -> Server {
     let ended = EndedSessions::new("shop", Duration::DAY);
     ended.end_at(uuid::Uuid::from_bytes(ended_stamps().id), NOW).unwrap();
-    let sessions = Sessions::builder(APP, ring)
+    let builder = Sessions::builder(APP, ring)
         .ended(&ended)
-        .subject(|_| None)
+        .subject(|visit: &Visit| visit.user.clone())
         .longest_timeouts(Duration::DAY, Duration::DAY)
         .schema_version(2)
         .upgrade(1, |old: Visit| old)
-        .revoked(|session: &Session<Visit>| session.page_views == UNLUCKY)
-        .build()
-        .unwrap();
+        .migrate_private_jar(OLD_NAME, &old_key(), NOW..NOW + ABSOLUTE, |name| Some(visit(7, name)))
+        .revoked(|session: &Session<Visit>| session.page_views == UNLUCKY);
+    let builder = match line.ends_with("_under_seal_as") {
+        true => builder.seal_as(1, Visit::clone),
+        false => builder,
+    };
+    let sessions = builder.build().unwrap();
     sessions.reject_created_before(NOW - Duration::hours(9) + SECOND);
-    sessions
+    Server { sessions, ended }
 }
 
 /// Of a session that was ended.
@@ -92,7 +147,14 @@ fn changed(value: &str, change: impl FnOnce(&mut Vec<u8>)) -> String {
     to_text(&bytes)
 }
 
-/// The cookies of a request, and the origin that they must have.
+/// What the library that was used before has set.
+fn old_cookie() -> String {
+    let mut jar = cookie::CookieJar::new();
+    jar.private_mut(&old_key()).add((OLD_NAME, "ann"));
+    jar.get(OLD_NAME).unwrap().value().to_owned()
+}
+
+/// The values of a request's cookies, and the origin that they must have.
 fn request_of(line: &str) -> (Vec<String>, Origin) {
     use Reason::*;
     let ours = |time| cookie(KEY, time, |_| {});
@@ -108,7 +170,10 @@ fn request_of(line: &str) -> (Vec<String>, Origin) {
         }
         "restored" => (ours(NOW), Origin::Restored),
         "due" => (ours(NOW - IDLE / 10), Origin::Restored),
-        "upgraded" => (of_schema(1), Origin::Restored),
+        "upgraded" | "older_under_seal_as" => (of_schema(1), Origin::Restored),
+        "newer_under_seal_as" => (ours(NOW), Origin::Restored),
+        "due_without_a_key_that_seals" => (ours(NOW - IDLE / 10), Origin::Restored),
+        "migrated" => (old_cookie(), Origin::Restored),
         "unknown_version" => {
             (changed(&ours(NOW), |bytes| bytes[0] = 2), Origin::Rejected(UnknownVersion))
         }
@@ -162,22 +227,34 @@ struct Case {
     token: bool,
     change: Change,
     renewal: Renewal,
+    /// Ends the others of its user, if it has one.
+    end_others: bool,
     destroy: bool,
+    meanwhile: End,
     late: bool,
     /// What the handler says in `Cache-Control`.
     said: Option<&'static str>,
 }
 
 fn cases() -> Vec<Case> {
-    let flags = [false, true];
     let mut cases = Vec::new();
     for change in [Change::Nothing, Change::Data, Change::Id, Change::OwnTimeouts] {
         for renewal in [Renewal::Nothing, Renewal::Renew, Renewal::Reset] {
-            for said in [None, Some("private"), Some("public")] {
-                for bits in 0..16 {
-                    let [twice, token, destroy, late] =
-                        [1, 2, 4, 8].map(|bit| flags[usize::from(bits & bit != 0)]);
-                    cases.push(Case { twice, token, change, renewal, destroy, late, said });
+            for (meanwhile, _) in ENDED_MEANWHILE {
+                for bits in 0..32 {
+                    let [twice, token, destroy, late, end_others] =
+                        [1, 2, 4, 8, 16].map(|bit| bits & bit != 0);
+                    // That a response is private by itself is no other than saying nothing, where
+                    // sessions are ended.
+                    let is_plain = meanwhile == End::Nobody && !end_others;
+                    for said in [None, Some("public"), Some("private")] {
+                        if is_plain || said != Some("private") {
+                            #[rustfmt::skip]
+                            cases.push(Case {
+                                twice, token, change, renewal, end_others, destroy, meanwhile, late, said,
+                            });
+                        }
+                    }
                 }
             }
         }
@@ -187,8 +264,10 @@ fn cases() -> Vec<Case> {
 
 impl Case {
     /// Which column of the table tells the outcome.
-    fn column(&self) -> usize {
-        let is_changed = self.change != Change::Nothing;
+    fn column(&self, is_loaded: bool) -> usize {
+        // A session of no user has no others, and does nothing.
+        let ends_others = self.end_others && is_loaded;
+        let is_changed = self.change != Change::Nothing || ends_others;
         // `reset()` takes back what of that was done before it; it is written all the same.
         let is_renewed = self.renewal != Renewal::Nothing;
         match self {
@@ -203,7 +282,7 @@ impl Case {
         }
     }
 
-    fn handle(&self, sessions: &Sessions<Visit>, session: &mut Session<Visit>) {
+    fn handle(&self, server: &Server, session: &mut Session<Visit>) {
         match self.change {
             Change::Nothing => {}
             Change::Data => session.page_views += 1,
@@ -215,74 +294,136 @@ impl Case {
             Renewal::Renew => session.renew(),
             Renewal::Reset => session.reset(),
         }
+        if self.end_others {
+            assert_eq!(session.end_others().is_ok(), session.user.is_some());
+        }
         if self.token {
-            assert!(!sessions.csrf_token_at(session, NOW).unwrap().is_empty());
+            let token = server.sessions.csrf_token_at(session, NOW);
+            assert_eq!(token.is_ok(), server.sessions.sealing_key_at(NOW).is_some());
         }
         if self.destroy {
             session.destroy();
         }
     }
+
+    fn end_meanwhile(&self, server: &Server, id: uuid::Uuid) {
+        let at = NOW + SECOND * 2;
+        match self.meanwhile {
+            End::Nobody => {}
+            End::Id => server.ended.end_at(id, at).unwrap(),
+            End::User => server.ended.end_all_of_at("ann", at).unwrap(),
+            End::Everyone => drop(server.ended.apply_at(&EVERYONE, at).unwrap()),
+        }
+    }
 }
 
-/// What the table says of a case; `None` where there is no such case.
-fn outcome(line: &str, cells: &str, case: &Case) -> Option<Saved> {
+/// What the tables say of a case, or that it is an error; `None` where there is no such case.
+fn outcome(cells: &str, case: &Case, is_loaded: bool) -> Option<Result<Saved, ()>> {
     let cell = |column: usize| cells.as_bytes()[column - 1];
-    let found = match case.column() {
+    let found = match case.column(is_loaded) {
         // Of several dead cookies none is removed, whatever the response.
         2 | 3 if case.twice && cell(4) == b'-' => b'-',
         column => cell(column),
     };
+    let place = match (is_loaded, case.renewal) {
+        (false, _) => 0,
+        (true, Renewal::Nothing | Renewal::Renew) => 1,
+        (true, Renewal::Reset) => 2,
+    };
+    let (_, ended) = ENDED_MEANWHILE[case.meanwhile as usize];
+    let is_ended = ended.as_bytes()[place] == b'K';
     Some(match found {
         // The token is for a session that is in a cookie already.
-        b'R' => return outcome(line, cells, &Case { token: false, ..*case }),
-        b'-' => Saved::Unchanged,
-        b'W' => Saved::Written,
-        b'X' => Saved::Removed,
-        b'D' => Saved::Deferred,
-        b'K' => Saved::Kept,
+        b'R' => return outcome(cells, &Case { token: false, ..*case }, is_loaded),
+        b'W' | b'E' | b'F' if is_ended => Ok(Saved::Kept),
+        b'-' => Ok(Saved::Unchanged),
+        b'W' => Ok(Saved::Written),
+        b'X' => Ok(Saved::Removed),
+        b'D' | b'F' => Ok(Saved::Deferred),
+        b'K' => Ok(Saved::Kept),
+        b'E' => Err(()),
         b' ' => return None,
-        other => panic!("{other} in the line {line}"),
+        other => panic!("{other} in {cells}"),
     })
 }
 
-#[test]
-fn every_combination_is_saved_as_the_table_says() {
-    let sessions = server();
-    let mut checked = 0;
-    for (line, cells) in TABLE {
-        assert_eq!(cells.len(), 8, "{line}");
-        for case in cases() {
-            let (mut values, origin) = request_of(line);
-            if case.twice {
-                match values.len() {
-                    1 => values.push(values[0].clone()),
-                    _ => continue,
-                }
-            }
-            let Some(expected) = outcome(line, cells, &case) else { continue };
-            let mut session = sessions.load_at(&request(values.iter().map(|v| pair(v))), NOW);
-            assert_eq!(session.origin(), origin, "{line}");
-            case.handle(&sessions, &mut session);
-            let mut response = HeaderMap::new();
-            if let Some(said) = case.said {
-                response.insert(CACHE_CONTROL, said.parse().unwrap());
-            }
-            let later = if case.late { NOW + SECOND * 6 } else { NOW + SECOND * 5 };
-            let saved = sessions.save_at(session, &mut response, later).unwrap();
-            assert_eq!(saved, expected, "{line}: {case:?}");
+/// What is the same in all cases of a line.
+struct Brought {
+    ring: KeyRing,
+    values: Vec<String>,
+    origin: Origin,
+}
 
-            let sets = matches!(expected, Saved::Written | Saved::Removed);
-            assert_eq!(response.get_all(SET_COOKIE).iter().count(), usize::from(sets), "{line}");
-            let caching = match case.said {
-                _ if sets || case.token => "private, no-store",
-                said => said.unwrap_or("private"),
-            };
-            assert_eq!(response[CACHE_CONTROL], caching, "{line}: {case:?}");
-            checked += 1;
-        }
+/// Checks a case, if there is such a one in this line.
+fn check(line: &str, cells: &str, brought: &Brought, case: &Case) -> bool {
+    let Brought { ring, values, origin } = brought;
+    let origin = *origin;
+    if case.twice && values.len() != 1 {
+        return false;
     }
-    // 576 of each of eighteen lines, and half of those of which there are no two cookies.
-    assert_eq!(checked, 18 * 576 + 3 * 288);
+    let times = if case.twice { 2 } else { 1 };
+    let is_loaded = origin == Origin::Restored;
+    let Some(expected) = outcome(cells, case, is_loaded) else { return false };
+    let is_migrated = line == "migrated";
+    let name = if is_migrated { OLD_NAME } else { NAME };
+    let server = server(line, ring.clone());
+    let cookies = values.iter().map(|value| format!("{name}={value}"));
+    let cookies = request(std::iter::repeat_n(cookies, times).flatten());
+    let mut session = server.sessions.load_at(&cookies, NOW);
+    assert_eq!(session.origin(), origin, "{line}");
+    let brought = session.id();
+    case.handle(&server, &mut session);
+    let has_others = case.end_others && session.user.is_some();
+    case.end_meanwhile(&server, brought);
+    let subjects = server.ended.status().subjects;
+    let mut response = HeaderMap::new();
+    if let Some(said) = case.said {
+        response.insert(CACHE_CONTROL, said.parse().unwrap());
+    }
+    let before = response.clone();
+    let later = if case.late { NOW + SECOND * 6 } else { NOW + SECOND * 5 };
+    let saved = server.sessions.save_at(session, &mut response, later);
+    let told = saved.as_ref().copied().map_err(|_| ());
+    assert_eq!(told, expected, "{line}: {case:?}");
+    if saved.is_err() {
+        assert_eq!(response, before, "{line}: {case:?}");
+        return true;
+    }
+    let sets = matches!(expected, Ok(Saved::Written | Saved::Removed));
+    let count = if is_migrated { 2 } else { 1 };
+    let set = response.get_all(SET_COOKIE).iter().count();
+    assert_eq!(set, if sets { count } else { 0 }, "{line}: {case:?}");
+    let is_private = sets || case.token && !line.contains("without_a_key");
+    let caching = match case.said {
+        _ if is_private => "private, no-store",
+        said => said.unwrap_or("private"),
+    };
+    assert_eq!(response[CACHE_CONTROL], caching, "{line}: {case:?}");
+    // The others ended if it was written.
+    let ended = server.ended.status().subjects - subjects;
+    assert_eq!(ended == 1, has_others && expected == Ok(Saved::Written), "{line}: {case:?}");
+    true
+}
+
+#[test]
+fn every_combination_is_saved_as_the_tables_say() {
+    let cases = &cases();
+    let check_line = |(line, cells): &(&str, &str)| {
+        assert_eq!(cells.len(), 8, "{line}");
+        let (values, origin) = request_of(line);
+        let brought = Brought { ring: ring_of(line), values, origin };
+        cases.iter().filter(|case| check(line, cells, &brought, case)).count()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let checked: usize = std::thread::scope(|scope| {
+        let chunks = TABLE.chunks(TABLE.len().div_ceil(threads));
+        let running: Vec<_> = chunks
+            .map(|lines| scope.spawn(move || lines.iter().map(check_line).sum::<usize>()))
+            .collect();
+        running.into_iter().map(|lines| lines.join().expect("it said why")).sum()
+    });
+    // Of 22 lines, and of three of which there are no two cookies.
+    assert_eq!((cases.len(), checked), (3264, 22 * 3264 + 3 * 1632));
 }
 
 /// No reason is missing from the table.
