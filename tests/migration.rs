@@ -17,10 +17,6 @@ const OLD: &str = "user";
 const SINCE: OffsetDateTime = NOW;
 const UNTIL: OffsetDateTime = NOW.saturating_add(ABSOLUTE);
 
-fn old_key() -> cookie::Key {
-    cookie::Key::from(&std::array::from_fn::<u8, 64, _>(|i| i as u8))
-}
-
 /// What the old application has set for Ann, each time another cookie.
 fn old_value(text: &str) -> String {
     let mut jar = CookieJar::new();

@@ -86,10 +86,6 @@ const THIRD_KEY: [u8; 32] = [
 
 const OLD_NAME: &str = "user";
 
-fn old_key() -> cookie::Key {
-    cookie::Key::from(&std::array::from_fn::<u8, 64, _>(|place| place as u8))
-}
-
 struct Server {
     sessions: Sessions<Visit>,
     ended: EndedSessions,

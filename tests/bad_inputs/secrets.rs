@@ -1,13 +1,19 @@
 //! Bad input 52: keys and plaintext are absent from `Debug`, errors, panics and logs.
 
 use crate::support::fixtures::*;
+use crate::support::leaks::{assert_no_secret, assert_nothing_of, derived, leak};
 use crate::support::log;
 use crate::support::second::{to_bytes, to_text};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use http::HeaderMap;
 use sealed_session::inspect::{Server, inspect};
 use sealed_session::key_file::tools::KeySchedule;
 use sealed_session::key_file::{KeyFileError, Reloader};
-use sealed_session::{DatedKey, Dynamic, Key, KeyFile, KeyRing, Session, Sessions};
+use sealed_session::{
+    DatedKey, Dynamic, EndedSessions, FileFeed, Key, KeyFile, KeyRing, Origin, Saved, Session,
+    Sessions,
+};
 use std::error::Error;
 use std::fmt::Debug;
 use std::panic::{UnwindSafe, catch_unwind};
@@ -108,6 +114,81 @@ fn logs_show_no_secret() {
     }
     assert!(log.contains(&key(KEY).id().to_string()));
     assert_no_secret(&log);
+    assert_nothing_of(&value, &log);
+}
+
+/// A list that has ended Ann's sessions, and sessions that ask it.
+fn ended() -> (EndedSessions, Sessions<Visit>) {
+    let list = EndedSessions::new("shop", ABSOLUTE);
+    let sessions = builder()
+        .ended(&list)
+        .subject(|visit: &Visit| visit.user.clone())
+        .migrate_private_jar("user", &old_key(), NOW..NOW + ABSOLUTE, |name| Some(visit(7, name)))
+        .build()
+        .unwrap();
+    list.end_all_of_at(MARKER, NOW).unwrap();
+    (list, sessions)
+}
+
+/// Bad input 52, `ended/list`.
+#[test]
+fn debug_of_ended_sessions_and_migrations_shows_no_secret() {
+    let (list, sessions) = ended();
+    let folder = tempfile::tempdir().unwrap();
+    let clock = || NOW;
+    let feed = FileFeed::open_with_clock(folder.path().join("ended.log"), &list, clock).unwrap();
+    let migrating =
+        builder::<Visit>().migrate_private_jar("user", &old_key(), NOW..NOW + ABSOLUTE, |_| None);
+    let error = list.end_all_of("").unwrap_err();
+    let shown: [&dyn Debug; 6] = [&list, &list.status(), &feed, &sessions, &migrating, &error];
+    for shown in shown {
+        assert_no_secret(&format!("{shown:?} {shown:#?}"));
+    }
+}
+
+/// Bad input 52, `telemetry`.
+#[test]
+fn logs_of_ended_sessions_tokens_and_migrations_show_no_secret() {
+    log::listen();
+    let (list, sessions) = ended();
+    // A form token, the right one and one that was changed.
+    let session = sessions.load_at(&request_with(&value_with_marker()), NOW);
+    assert_eq!(session.origin(), Origin::Rejected(sealed_session::Reason::Ended));
+    let mut session = sessions.load_at(&HeaderMap::new(), NOW);
+    let token = sessions.csrf_token_at(&session, NOW).unwrap();
+    assert!(sessions.verify_csrf_at(&session, &token, NOW));
+    assert!(!sessions.verify_csrf_at(&session, &token[1..], NOW));
+    // A sign-in that is kept out, because its user was cut meanwhile.
+    session.user = Some(MARKER.to_owned());
+    list.end_all_of_at(MARKER, NOW + SECOND).unwrap();
+    let saved = sessions.save_at(session, &mut HeaderMap::new(), NOW + SECOND).unwrap();
+    assert_eq!(saved, Saved::Kept);
+    // 65 sign-outs, after which all of the user's sessions are ended.
+    for n in 0..65 {
+        let created = NOW + SECOND * (2 + n);
+        let mut session = sessions.load_at(&HeaderMap::new(), created);
+        session.user = Some(MARKER.to_owned());
+        let mut response = HeaderMap::new();
+        sessions.save_at(session, &mut response, created).unwrap();
+        let brought = request([pair(set_cookie(&response).value())]);
+        sessions.load_at(&brought, created).destroy();
+    }
+    // A cookie of the library that was used before.
+    let mut jar = cookie::CookieJar::new();
+    jar.private_mut(&old_key()).add(("user", MARKER));
+    let old = jar.get("user").unwrap().value().to_owned();
+    let later = NOW + Duration::HOUR;
+    let session = sessions.load_at(&request([format!("user={old}")]), later);
+    assert_ne!(session.origin(), Origin::New);
+    sessions.save_at(session, &mut HeaderMap::new(), later).unwrap();
+    let log = log::heard();
+    for logged in ["has no feed", "ended 65 sessions", "was ended while the request ran"] {
+        assert!(log.contains(logged), "{logged} is not in: {log}");
+    }
+    assert_no_secret(&log);
+    for made in [token, old] {
+        assert_nothing_of(&made, &log);
+    }
 }
 
 /// What an error and all behind it say, to people and to programmers.
@@ -236,4 +317,38 @@ fn logs_of_a_key_file_show_no_secret() {
     let log = log::heard();
     assert!(log.contains("ERROR") && log.contains("line"), "{log}");
     assert_no_secret(&log);
+}
+
+/// Bad input 52, `tests/support/leaks.rs`: the search itself finds each secret, in each way, wherever a
+/// part of it begins.
+#[test]
+fn a_leak_is_found_however_it_is_written() {
+    let value = value_with_marker();
+    let secrets: [(&str, &[u8]); 5] = [
+        ("a key", &KEY),
+        ("a key", &OTHER_KEY),
+        ("a derived key", &derived(&KEY, "sealed-session v1 csrf")),
+        ("the plaintext", MARKER.as_bytes()),
+        ("a cookie's value", value.as_bytes()),
+    ];
+    for (what, secret) in secrets {
+        for from in [0, 1, 2, 5] {
+            let part = &secret[from..];
+            let hex: String = part.iter().map(|byte| format!("{byte:02X}")).collect();
+            let told = [
+                format!("Key({part:?})"),
+                format!("Key {{ bytes: {part:02x?} }}"),
+                format!("at {hex}!"),
+                format!("at x{}", STANDARD_NO_PAD.encode(part)),
+                format!("at {}", URL_SAFE_NO_PAD.encode(part)),
+                format!("b\"{}\"", part.escape_ascii()),
+            ];
+            for text in told {
+                assert_eq!(leak(&text), Some(what), "{text}");
+            }
+        }
+    }
+    assert_eq!(leak(&format!("user: {MARKER}")), Some("the plaintext"));
+    assert_eq!(leak(&format!("a={value}")), Some("a cookie's value"));
+    assert_eq!(leak("a session was rejected: forged, key 13f2a9c0"), None);
 }

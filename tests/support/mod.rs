@@ -6,6 +6,7 @@ pub(crate) mod combinations;
 pub(crate) mod example;
 pub(crate) mod fixtures;
 pub(crate) mod key_files;
+pub(crate) mod leaks;
 pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod second;
