@@ -33,7 +33,7 @@ const DIGESTS: [(&str, &str); 9] = [
     ("v1/key-files.json", "ec2ba794deb69980485eae5478744d867f3ef9325cd072abb87c036f9e50b0db"),
     ("v1/keys.json", "4e6dab963a2999c5a0f4b09ae12e2d4bf0e9be4229d1dacccce03d3a771cbcf4"),
     ("v1/migrated-ids.json", "8f5d8fc9ced06b9330d68fd4571e23fd32d533aecb691f64ffad6102dad743d4"),
-    ("v1/values.json", "d133055cc745c80d6d037760145eff025d14426da2af542a3f732354355aa627"),
+    ("v1/values.json", "5d22999b5f87c9a24e6ca4432aecd867bb6f686224fa1dd30e8ebf93dcd5e69d"),
     ("xaes-256-gcm.json", "3410ff4876994c8a2efbe85590591771ac8c90a80842c11c591531f5346eb517"),
 ];
 

@@ -218,15 +218,45 @@ fn write_text(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// The digits are the standard library's; where the point and the exponent stand is the page's.
+/// Where the point and the exponent stand is the page's.
 fn written(double: f64) -> String {
-    let is_plain = double == 0.0 || (1e-5..1e16).contains(&double.abs());
-    if is_plain {
-        let text = format!("{double}");
-        return if text.contains('.') { text } else { text + ".0" };
+    let (digits, exponent) = digits(double.abs());
+    let sign = if double.is_sign_negative() { "-" } else { "" };
+    let (first, others) = digits.split_at(1);
+    let number = match exponent {
+        0..16 if digits.len() as i32 > exponent + 1 => {
+            let (whole, fraction) = digits.split_at(exponent as usize + 1);
+            format!("{whole}.{fraction}")
+        }
+        0..16 => format!("{digits:0<width$}.0", width = exponent as usize + 1),
+        -5..0 => format!("0.{}{digits}", "0".repeat(-exponent as usize - 1)),
+        _ => {
+            let point = if others.is_empty() { "" } else { "." };
+            format!("{first}{point}{others}e{exponent:+}")
+        }
+    };
+    format!("{sign}{number}")
+}
+
+/// As few digits as bring the double back, and the exponent of the first. Which these are says the
+/// standard library, but of two numbers that are equally near it takes the greater, and the page the even
+/// one.
+fn digits(double: f64) -> (String, i32) {
+    let parts = |text: String| {
+        let (digits, exponent) = text.split_once('e').expect("it was asked for");
+        (digits.replace('.', ""), exponent.parse::<i32>().expect("it is a number"))
+    };
+    let (shortest, exponent) = parts(format!("{double:e}"));
+    // All digits there are.
+    let (exact, of_exact) = parts(format!("{double:.1100e}"));
+    let (before, behind) = exact.split_at(shortest.len());
+    let is_between =
+        behind.strip_prefix('5').is_some_and(|zeros| zeros.trim_matches('0').is_empty());
+    let is_even = before.ends_with(['0', '2', '4', '6', '8']);
+    if is_between && is_even && of_exact == exponent {
+        return (before.to_owned(), exponent);
     }
-    let text = format!("{double:e}");
-    if text.contains("e-") { text } else { text.replace('e', "e+") }
+    (shortest, exponent)
 }
 
 /// Any bytes as the text of a session of named values.
