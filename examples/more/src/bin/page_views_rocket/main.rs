@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // 1. What a session is, and how long it lives: see `examples/shared/mod.rs`.
     let sessions = shared::sessions(&settings)?;
 
-    // 2. The fairing saves what the guards lent. (It also manages the sessions, which the page asks
+    // 2. The fairing saves what the guards took. (It also manages the sessions, which the page asks
     //    for to show what is in the cookie.)
     let addr: SocketAddr = settings.addr.parse()?;
     let config = rocket::Config {

@@ -1,6 +1,7 @@
-//! Sessions for Rocket, in the steps of `docs/adapters.md`: a guard that lends the session and a
+//! Sessions for Rocket, in the steps of `docs/adapters.md`: a guard that takes the session and a
 //! fairing that saves it.
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::{ContentType, Status};
 use rocket::outcome::Outcome;
@@ -13,8 +14,8 @@ use std::io::Cursor;
 use std::ops::{Deref, DerefMut};
 use std::thread;
 
-/// Where a request keeps its session, in Rocket's cache for one request.
-struct Desk<T>(Mutex<State<T>>);
+/// The place of a request's session, in Rocket's cache for one request.
+struct SessionSlot<T>(Mutex<State<T>>);
 
 enum State<T> {
     /// Nobody asked, so nothing was decrypted.
@@ -24,8 +25,8 @@ enum State<T> {
     Discarded,
 }
 
-fn desk<'r, T: Send + 'static>(request: &'r Request<'_>) -> &'r Desk<T> {
-    request.local_cache(|| Desk(Mutex::new(State::Unread)))
+fn slot<'r, T: Send + 'static>(request: &'r Request<'_>) -> &'r SessionSlot<T> {
+    request.local_cache(|| SessionSlot(Mutex::new(State::Unread)))
 }
 
 /// The session as a request guard.
@@ -43,7 +44,7 @@ where
         let Some(sessions) = request.rocket().state::<Sessions<T>>() else {
             return failed("attach `SessionFairing` first");
         };
-        let Ok(mut state) = desk::<T>(request).0.try_lock() else {
+        let Ok(mut state) = slot::<T>(request).0.try_lock() else {
             return failed("the session is still held by another guard: drop that first");
         };
         // 1. Load it when the first handler asks.
@@ -57,9 +58,11 @@ where
     }
 }
 
-/// Rocket's headers are of types of their own.
-fn cookies(request: &Request<'_>) -> http::HeaderMap {
-    let cookies = request.headers().get("cookie").filter_map(|value| value.parse().ok());
+/// Rocket's headers are of types of their own. (It drops a `Cookie` header that is not UTF-8. What is not
+/// ASCII in others must not cost ours.)
+fn cookies(request: &Request<'_>) -> HeaderMap {
+    let cookies = request.headers().get("cookie");
+    let cookies = cookies.filter_map(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
     cookies.map(|value| (http::header::COOKIE, value)).collect()
 }
 
@@ -109,7 +112,7 @@ where
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        let Ok(mut state) = desk::<T>(request).0.try_lock() else {
+        let Ok(mut state) = slot::<T>(request).0.try_lock() else {
             tracing::error!("session not saved: the response still holds it");
             return mark_unsaved(response);
         };
@@ -120,15 +123,9 @@ where
             State::Read(session) => session,
         };
         // 4. The handler's headers there and back, all values of each.
-        let mut headers = http::HeaderMap::new();
-        for header in response.headers().iter() {
-            let name = http::HeaderName::try_from(header.name().as_str());
-            if let (Ok(name), Ok(value)) = (name, header.value().parse()) {
-                headers.append(name, value);
-            }
-        }
+        let mut headers = to_save(response);
         match self.0.save(*session, &mut headers) {
-            Ok(_) => replace_headers(response, &headers),
+            Ok(_) => put_back(response, &headers),
             // 5. Not saved: nothing of the handler's response is sent.
             Err(error) => {
                 tracing::error!(%error, "session not saved");
@@ -144,29 +141,68 @@ where
     }
 }
 
-/// What was said may have been read from the session: no shared cache may keep it.
-fn mark_unsaved(response: &mut Response<'_>) {
-    response.set_raw_header("cache-control", "private");
-    response.adjoin_raw_header("vary", "Cookie");
+/// Whether `save` reads or writes this header. The others stay where they are.
+fn is_read_or_written(name: &str) -> bool {
+    matches!(name, "set-cookie" | "vary") || speaks_to_caches(name)
 }
 
-fn replace_headers(response: &mut Response<'_>, headers: &http::HeaderMap) {
-    let before: Vec<String> =
-        response.headers().iter().map(|header| header.name.to_string()).collect();
-    for name in before {
-        response.remove_header(&name);
+fn speaks_to_caches(name: &str) -> bool {
+    matches!(
+        name,
+        "cache-control" | "expires" | "surrogate-control" | "edge-control" | "x-accel-expires"
+    ) || name.ends_with("-cache-control")
+}
+
+/// The headers that `save` is to see, as bytes: Rocket's values are text, and `http` takes text that is
+/// not ASCII as bytes only.
+fn to_save(response: &Response<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for header in response.headers().iter() {
+        let name = HeaderName::try_from(header.name().as_str());
+        let value = HeaderValue::from_bytes(header.value().as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value)
+            && is_read_or_written(name.as_str())
+        {
+            headers.append(name, value);
+        }
     }
+    headers
+}
+
+/// Puts what `save` made of these headers in the place of what they were.
+fn put_back(response: &mut Response<'_>, headers: &HeaderMap) {
+    remove(response, is_read_or_written);
     for (name, value) in headers {
-        if let Ok(value) = value.to_str() {
+        // It was text, and `save` adds ASCII.
+        if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
             response.adjoin_raw_header(name.to_string(), value.to_owned());
         }
     }
 }
 
+fn remove(response: &mut Response<'_>, which: fn(&str) -> bool) {
+    let names = response.headers().iter().map(|header| header.name().as_str().to_ascii_lowercase());
+    let names: Vec<String> = names.filter(|name| which(name)).collect();
+    for name in names {
+        response.remove_header(&name);
+    }
+}
+
+/// What was said may have been read from the session, and there may be a form token on the page, which
+/// nobody outside the library can ask for: no cache may keep it, whatever the handler said.
+fn mark_unsaved(response: &mut Response<'_>) {
+    remove(response, speaks_to_caches);
+    response.set_raw_header("cache-control", "private, no-store");
+    response.adjoin_raw_header("vary", "Cookie");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rocket::http::Header;
     use rocket::local::blocking::{Client, LocalResponse};
+    use rocket::response::Responder;
+    use rocket::response::stream::TextStream;
     use rocket::{get, routes};
     use sealed_session::{Key, KeyRing};
 
@@ -190,13 +226,65 @@ mod tests {
     #[get("/twice")]
     fn twice(_first: Count<'_>, _second: Count<'_>) {}
 
+    /// What a handler says of its own.
+    struct Said(&'static [(&'static str, &'static str)]);
+
+    impl<'r> Responder<'r, 'static> for Said {
+        fn respond_to(self, _: &'r Request<'_>) -> rocket::response::Result<'static> {
+            let mut response = Response::new();
+            self.0.iter().for_each(|(name, value)| {
+                response.adjoin_raw_header(*name, *value);
+            });
+            Ok(response)
+        }
+    }
+
+    const SAID: Said = Said(&[
+        ("X-Name", "Zoë"),
+        ("x-name", "Ann"),
+        ("Set-Cookie", "name=Zoë"),
+        ("set-cookie", "theme=dark"),
+        ("Cache-Control", "max-age=60"),
+        ("CDN-Cache-Control", "max-age=60"),
+        ("Vary", "Accept"),
+    ]);
+
+    #[get("/said")]
+    fn said(mut session: Count<'_>) -> Said {
+        **session += 1;
+        SAID
+    }
+
+    /// The body holds the session until it was sent.
+    #[get("/held")]
+    fn held<'r>(session: Count<'r>) -> (Status, Held<'r>) {
+        (Status::Ok, Held(session))
+    }
+
+    struct Held<'r>(Count<'r>);
+
+    impl<'r> Responder<'r, 'r> for Held<'r> {
+        fn respond_to(self, request: &'r Request<'_>) -> rocket::response::Result<'r> {
+            let body = TextStream! {
+                let session = self.0;
+                yield session.to_string();
+            };
+            let mut response = Response::build_from(body.respond_to(request)?);
+            Ok(response.join(SAID.respond_to(request)?).finalize())
+        }
+    }
+
     fn client() -> Client {
         let sessions: Sessions<u32> =
             Sessions::builder("count", KeyRing::new(Key::generate())).build().unwrap();
         let rocket = rocket::build()
-            .mount("/", routes![untouched, count, panic, twice])
+            .mount("/", routes![untouched, count, panic, twice, said, held])
             .attach(SessionFairing(sessions));
         Client::untracked(rocket).unwrap()
+    }
+
+    fn all<'r>(response: &'r LocalResponse<'_>, name: &str) -> Vec<&'r str> {
+        response.headers().get(name).collect()
     }
 
     fn header<'r>(response: &'r LocalResponse<'_>, name: &str) -> Option<&'r str> {
@@ -210,8 +298,35 @@ mod tests {
         let cookie = header(&response, "set-cookie").unwrap().split(';').next().unwrap().to_owned();
         assert_eq!(header(&response, "cache-control"), Some("private, no-store"));
         assert_eq!(header(&response, "content-type"), Some("text/plain; charset=utf-8"));
-        let request = client.get("/count").header(rocket::http::Header::new("cookie", cookie));
-        assert_eq!(request.dispatch().into_string().unwrap(), "2");
+        for cookies in [cookie.clone(), format!("name=Zoë; {cookie}")] {
+            let request = client.get("/count").header(Header::new("cookie", cookies));
+            assert_eq!(request.dispatch().into_string().unwrap(), "2");
+        }
+    }
+
+    #[test]
+    fn what_a_handler_says_is_kept_and_all_of_it() {
+        let client = client();
+        let response = client.get("/said").dispatch();
+        assert_eq!(all(&response, "x-name"), ["Zoë", "Ann"]);
+        let cookies = all(&response, "set-cookie");
+        assert_eq!(cookies[..2], ["name=Zoë", "theme=dark"]);
+        assert!(cookies.len() == 3 && cookies[2].starts_with("__Host-session="), "{cookies:?}");
+        assert_eq!(all(&response, "cache-control"), ["private, no-store"]);
+        assert_eq!(all(&response, "cdn-cache-control"), [] as [&str; 0]);
+        assert_eq!(all(&response, "vary"), ["Accept, Cookie"]);
+    }
+
+    #[test]
+    fn what_is_not_saved_is_kept_out_of_every_cache() {
+        let client = client();
+        let response = client.get("/held").dispatch();
+        assert_eq!(all(&response, "x-name"), ["Zoë", "Ann"]);
+        assert_eq!(all(&response, "set-cookie"), ["name=Zoë", "theme=dark"]);
+        assert_eq!(all(&response, "cache-control"), ["private, no-store"]);
+        assert_eq!(all(&response, "cdn-cache-control"), [] as [&str; 0]);
+        assert_eq!(all(&response, "vary"), ["Accept", "Cookie"]);
+        assert_eq!(response.into_string().unwrap(), "0");
     }
 
     #[test]
@@ -226,7 +341,7 @@ mod tests {
         let response = client.get("/panic").dispatch();
         assert_eq!(response.status(), Status::InternalServerError);
         assert_eq!(header(&response, "set-cookie"), None);
-        assert_eq!(header(&response, "cache-control"), Some("private"));
+        assert_eq!(header(&response, "cache-control"), Some("private, no-store"));
         assert_eq!(header(&response, "vary"), Some("Cookie"));
     }
 
