@@ -221,6 +221,7 @@ async fn extracted_dropped_and_extracted_again_is_decrypted_once() {
     assert_eq!(fixture.saved(&response), Some(18));
 }
 
+/// Bad input 55b, `headers/caching`.
 #[tokio::test]
 async fn still_in_use_when_the_response_is_ready_is_an_error_event_and_not_saved() {
     let kept: Arc<Mutex<Option<Session<Visit>>>> = Arc::default();
@@ -235,6 +236,7 @@ async fn still_in_use_when_the_response_is_ready_is_an_error_event_and_not_saved
     let response = call(app, Some(&fixture.cookie(7))).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(fixture.saved(&response), None);
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "private");
     assert_eq!(response.headers()[header::VARY], "Cookie");
     let log = log::heard();
     assert!(

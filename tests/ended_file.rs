@@ -205,6 +205,7 @@ fn four_processes_hear_of_each_other() {
     assert_eq!(host.text().lines().count(), 201, "and each was written once");
 }
 
+/// Bad input 58b, `ended/file_feed/log`: by the system, wherever the process was.
 #[test]
 fn a_process_killed_in_the_middle_of_an_append_loses_nothing_that_was_flushed() {
     let host = Host::new();

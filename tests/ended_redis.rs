@@ -249,6 +249,7 @@ async fn an_engine_killed_and_restarted_without_its_data_is_told_everything_agai
     later_knows(&engine, 11, 1).await;
 }
 
+/// Bad input 58e, `ended/redis_feed/history`.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_restored_from_an_older_copy_is_told_what_it_lacks() {
     let Some(mut engine) = Engine::start(&["--dbfilename", "dump.rdb"]) else { return };
@@ -292,6 +293,7 @@ async fn while_an_engine_stands_still_nobody_waits_and_then_nothing_is_missing()
     one.feed.flush(Duration::seconds(20)).await.unwrap();
 }
 
+/// Bad input 58b, `ended/redis_feed/history`: its older part is gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_trimmed_too_early_is_filled_again() {
     let Some(engine) = Engine::start(&[]) else { return };
@@ -306,6 +308,9 @@ async fn a_stream_trimmed_too_early_is_filled_again() {
     }
 }
 
+/// Bad input 58d, `ended/entry`: changed, or of another application.
+///
+/// Bad input 58f, `ended/aside`: from two days ahead of this clock.
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_that_are_none_forged_or_from_the_future_are_skipped() {
     let Some(engine) = Engine::start(&[]) else { return };

@@ -380,6 +380,7 @@ mod tests {
         }
     }
 
+    /// Bad input 54b, `headers/caching`: beside a `*` in a list `Cookie` has a line of its own.
     #[test]
     fn a_response_varies_by_cookie_in_every_reading_of_it() {
         let varied = |before: &[&'static str]| {

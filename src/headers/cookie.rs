@@ -110,6 +110,25 @@ mod tests {
         assert_eq!(values(&[b"sid=; sid==x"]), ["", "=x"]);
     }
 
+    /// Bad input 2b, `headers/cookie`: the search goes on behind the last `name=`, and the end of a
+    /// value is looked for where one begins, so each byte is passed once by either.
+    #[test]
+    fn no_byte_is_in_two_values_however_often_the_name_comes() {
+        for part in
+            ["sid=", ";sid=", "; sid=sid=", "sid=;sid", ";  \t sid=v", "sid=x;;; ;", "a=1; "]
+        {
+            let header = part.repeat(MAX_HEADER_BYTES / part.len());
+            let finder = CookieFinder::new("sid");
+            let mut behind = header.as_bytes().as_ptr();
+            for value in finder.values([header.as_bytes()].into_iter()) {
+                let place = value.as_ptr_range();
+                assert!(behind <= place.start, "{part}");
+                behind = place.end;
+            }
+            assert!(behind <= header.as_bytes().as_ptr_range().end);
+        }
+    }
+
     #[test]
     fn bytes_past_the_cap_are_not_read() {
         let filler = vec![b'x'; MAX_HEADER_BYTES - "a=; sid=v".len()];

@@ -4,6 +4,7 @@
 use crate::support::fixtures::*;
 use crate::support::second::{Second, Stamps, plaintext, to_bytes, to_text};
 use crate::{assert_miss, assert_nothing_set, save};
+use allocation_counter::AllocationInfo;
 use http::HeaderMap;
 use sealed_session::{Origin, Reason, Saved};
 
@@ -29,12 +30,21 @@ fn assert_hit(headers: &HeaderMap) {
     assert_eq!(*session, visit(7, "ann"));
 }
 
-/// The most memory that loading takes at one time.
-fn memory(headers: &HeaderMap) -> u64 {
+fn measure(headers: &HeaderMap) -> AllocationInfo {
     let sessions = sessions::<Visit>();
     // What is set up once in a process does not count.
     drop(sessions.load_at(headers, NOW));
-    allocation_counter::measure(|| drop(sessions.load_at(headers, NOW))).bytes_max
+    allocation_counter::measure(|| drop(sessions.load_at(headers, NOW)))
+}
+
+/// The most memory that loading takes at one time.
+fn memory(headers: &HeaderMap) -> u64 {
+    measure(headers).bytes_max
+}
+
+/// How often loading asks for memory: a measure of its work that is the same on every machine.
+fn allocations(headers: &HeaderMap) -> u64 {
+    measure(headers).count_total
 }
 
 /// Bad input 1, `headers/cookie`.
@@ -89,6 +99,18 @@ fn ten_thousand_neighbours_take_no_memory() {
 fn ten_thousand_cookies_of_our_name_take_no_more_memory_than_one() {
     let with_junk = |count| request([format!("{}; ", pair("AAAA")).repeat(count)]);
     assert!(memory(&with_junk(10_000)) <= memory(&with_junk(1)));
+}
+
+/// Bad input 2b, `wire/envelope` and `session/arrived`: each cookie has its own share of the work, whatever
+/// stands beside it.
+#[test]
+fn allocations_grow_with_our_cookies_and_not_with_their_neighbours() {
+    let ours = |count| request([format!("{}; ", pair("AAAA")).repeat(count)]);
+    let (one, thousand, three_thousand) = (ours(1), ours(1_000), ours(3_000));
+    let each = (allocations(&thousand) - allocations(&one)).div_ceil(999);
+    assert!(allocations(&three_thousand) <= allocations(&one) + 2_999 * each);
+    let neighbours = |count| request([format!("{}{}", "a=1; ".repeat(count), pair(&good_value()))]);
+    assert_eq!(allocations(&neighbours(10_000)), allocations(&neighbours(1)));
 }
 
 /// Bad input 3, `headers/cookie`.

@@ -319,7 +319,7 @@ fn logs_of_a_key_file_show_no_secret() {
     assert_no_secret(&log);
 }
 
-/// Bad input 52, `tests/support/leaks.rs`: the search itself finds each secret, in each way, wherever a
+/// The search itself (`tests/support/leaks.rs`) finds each secret, in each way, wherever a
 /// part of it begins.
 #[test]
 fn a_leak_is_found_however_it_is_written() {

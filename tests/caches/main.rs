@@ -85,6 +85,9 @@ fn show(title: &str, rows: &[Row]) {
     stderr().write_all(table.as_bytes()).unwrap();
 }
 
+/// Bad input 54, `headers/caching`: in nginx and Varnish, each of these beside each other.
+///
+/// Bad input 54b, `headers/caching`: beside each line of `Vary` that a handler may write.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_cache_stores_our_cookie_or_hands_on_a_page() {
     if !Program::all_found("no_cache_stores_our_cookie_or_hands_on_a_page") {

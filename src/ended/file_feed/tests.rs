@@ -183,6 +183,7 @@ fn debug_shows_the_path_and_how_the_feed_is_doing() {
     assert!(text.contains("ended.log") && text.contains("behind_since: None"), "{text}");
 }
 
+/// Bad input 58b, `ended/file_feed/log`: at every byte of a line.
 #[test]
 fn a_line_that_was_never_finished_is_cut_off_before_the_next() {
     let host = Host::new();
@@ -311,6 +312,7 @@ fn a_link_to_the_file_is_left_when_the_file_is_written_anew() {
     }
 }
 
+/// Bad input 58d, `ended/file_feed/lines` and `ended/entry`.
 #[test]
 fn foreign_lines_are_skipped() {
     let host = Host::new();
@@ -320,6 +322,14 @@ fn foreign_lines_are_skipped() {
     other.end_all_of("17").unwrap();
     let mut foreign = b"hello\n\n\xff\xfe\0\n".to_vec();
     other.unsent(1).entries().for_each(|entry| lines::write(&entry, &mut foreign));
+    // Of ours, and changed on the way.
+    let ours = EndedSessions::new("shop", KEEP);
+    ours.end_all_of("18").unwrap();
+    let mut forged = ours.unsent(1).entries().next().unwrap().as_ref().to_vec();
+    forged[20] ^= 1;
+    foreign.extend_from_slice(
+        (base64_simd::URL_SAFE_NO_PAD.encode_to_string(forged) + "\n").as_bytes(),
+    );
     foreign.extend_from_slice(&vec![b'A'; 100_000]);
     foreign.push(b'\n');
     std::io::Write::write_all(&mut file, &foreign).unwrap();
@@ -331,6 +341,33 @@ fn foreign_lines_are_skipped() {
     assert_eq!(two.health().behind_since, None);
 }
 
+/// Bad input 58c, `ended/put`: what is told again, later and in another order, brings nothing back.
+#[test]
+fn lines_that_are_appended_again_change_nothing() {
+    let host = Host::new();
+    let (mut one, mut two) = (host.process(KEEP), host.process(KEEP));
+    let text = |host: &Host| std::fs::read_to_string(&host.path).unwrap();
+    one.end("17", 0);
+    one.round(0);
+    let older = text(&host);
+    one.end("17", 9);
+    one.end("18", 9);
+    one.round(9);
+    two.round(9);
+    let cuts = |of: &Process| ["17", "18"].map(|s| of.ended.cut(of.ended.subject(s)));
+    let known = cuts(&one);
+    let backwards: Vec<&str> = older.lines().rev().collect();
+    let again = older.clone() + &text(&host) + &backwards.join("\n") + "\n";
+    let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
+    std::io::Write::write_all(&mut file, again.as_bytes()).unwrap();
+    let lines = host.lines();
+    one.round(10);
+    two.round(10);
+    assert_eq!([cuts(&one), cuts(&two), cuts(&host.process(KEEP))], [known; 3]);
+    assert_eq!(host.lines(), lines, "and nobody repeats them");
+}
+
+/// Bad input 58e, `ended/file_feed/log`: who still remembers what the copy lacks appends it.
 #[test]
 fn a_file_that_is_replaced_gets_what_it_does_not_hold() {
     let host = Host::new();
@@ -400,6 +437,7 @@ fn the_longest_keep_is_stored_and_covers_once_what_may_have_been_forgotten() {
     assert_eq!(host.lines(), lines);
 }
 
+/// Bad input 58f, `ended/clock`: three days behind, until it is set right.
 #[test]
 fn a_step_of_the_clock_has_the_file_read_from_the_start() {
     let host = Host::new();

@@ -78,6 +78,7 @@ fn what_a_feed_tells_is_not_listed_if_it_is_ended_all_the_same() {
     assert_eq!(list.status().ids, 1);
 }
 
+/// Bad input 58c, `ended/put`: an older cut that is told again changes nothing.
 #[test]
 fn a_cut_is_new_if_it_is_greater_or_as_great_and_later() {
     let list = list();
@@ -263,6 +264,7 @@ fn end_all_of_wins_over_an_end_others_that_has_not_heard_of_it_for_an_hour() {
     assert!(is_ended(&one, thief) && is_ended(&lagging, thief));
 }
 
+/// Bad input 58f, `ended/number`: a cut is greater than those before it, whatever the clock says.
 #[test]
 fn servers_whose_clocks_differ_by_a_day_agree() {
     let (ahead, behind) = (list(), list());
@@ -496,6 +498,7 @@ fn everyone_a_minute_ahead_counts() {
     assert_eq!(list.apply_bytes(bytes.as_ref(), at(NOON)), Ok(Applied::New));
 }
 
+/// Bad input 58f, `ended/aside`.
 #[test]
 fn an_id_over_a_day_ahead_is_kept_aside_until_the_clock_is_right() {
     let list = list();
