@@ -212,7 +212,8 @@ impl KeyFileOptions {
     /// # Errors
     ///
     /// [`KeyFileError`] if the file already exists, its folder is locked for longer than
-    /// [`lock_timeout`](KeyFileOptions::lock_timeout), or it cannot be written.
+    /// [`lock_timeout`](KeyFileOptions::lock_timeout), or it cannot be written. If it was written all the
+    /// same, [`was_written`](KeyFileError::was_written) says so.
     pub fn create(
         &self,
         path: impl AsRef<Path>,
@@ -229,7 +230,8 @@ impl KeyFileOptions {
     /// # Errors
     ///
     /// Those of [`KeyFile::open`] and of `change`, and [`KeyFileError`] if the folder is locked for
-    /// longer than [`lock_timeout`](KeyFileOptions::lock_timeout) or the file cannot be written.
+    /// longer than [`lock_timeout`](KeyFileOptions::lock_timeout) or the file cannot be written. If it
+    /// was written all the same, [`was_written`](KeyFileError::was_written) says so.
     pub fn change<R>(
         &self,
         path: impl AsRef<Path>,

@@ -18,7 +18,7 @@
 //!
 //! | gauge | value |
 //! | --- | --- |
-//! | `sealed_session_ended_feed_behind` | 1 while this server neither hears of ends elsewhere nor is heard |
+//! | `sealed_session_ended_feed_behind` | 1 while ends of this server do not reach others, or theirs do not reach it |
 //! | `sealed_session_ended_feed_unsent` | ends of this server that the feed does not have yet |
 //!
 //! and, with a key file that is watched:

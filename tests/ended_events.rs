@@ -4,6 +4,7 @@ mod support;
 
 use http::HeaderMap;
 use sealed_session::{Applied, EndedSessions, FileFeed, Saved, Sessions};
+use sha2::{Digest, Sha256};
 use std::fs::OpenOptions;
 use std::io::Write;
 use support::fixtures::{APP, Visit, request, ring, visit};
@@ -12,10 +13,11 @@ use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+const NAMESPACE: &str = "shop";
 const NOON: OffsetDateTime = datetime!(2026-11-21 12:00 UTC);
 
 fn list() -> EndedSessions {
-    EndedSessions::new("shop", Duration::hours(8))
+    EndedSessions::new(NAMESPACE, Duration::hours(8))
 }
 
 fn id(created: OffsetDateTime, n: u8) -> Uuid {
@@ -89,16 +91,31 @@ fn an_entry_from_the_future_is_an_error_once_a_minute() {
     assert_eq!(count(&text, "ERROR", "clock"), 1, "{text}");
 }
 
+/// The check of an entry, by `docs/format.md`.
+fn check(said: &[u8]) -> [u8; 4] {
+    let hash = Sha256::new().chain_update("sealed-session v1 entry");
+    let hash = hash.chain_update([0, NAMESPACE.len() as u8]).chain_update(NAMESPACE);
+    hash.chain_update(said).finalize()[..4].try_into().unwrap()
+}
+
+/// Once a minute, though each call ends everyone anew.
 #[test]
 fn an_everyone_for_want_of_numbers_is_an_error() {
     let ended = list();
-    let late = datetime!(9000-01-01 0:00 UTC);
+    // Of another server, whose clock was wrong, with the greatest number that there is.
+    let server = list();
+    server.end_all_of_at("user-17", NOON).unwrap();
+    let entry = server.unsent(1).entries().next().unwrap();
+    let [head, subject, tail] =
+        [&entry.as_ref()[..2], &entry.as_ref()[2..18], &entry.as_ref()[22..28]];
+    let said = [head, subject, &[0xff, 0, 0, 0], tail].concat();
+    ended.apply_at(&[&said[..], &check(&said)].concat(), NOON).unwrap();
     let text = logged(|| {
-        // From 0xf0000000 on, each takes 3,601 of the numbers that are left.
-        while ended.status().everyone.is_none() {
-            ended.end_all_of_at("user-17", late).unwrap();
+        for seconds in 0..3 {
+            ended.end_all_of_at("user-17", NOON + Duration::seconds(seconds)).unwrap();
         }
     });
+    assert!(ended.status().everyone.is_some());
     assert_eq!(count(&text, "ERROR", "cannot grow"), 1, "{text}");
 }
 

@@ -169,7 +169,6 @@ fn one_old_cookie_is_one_session_however_and_wherever_it_is_sent() {
     assert_eq!(load(&request_with(&ours), NOW).id(), id, "and it keeps it in our cookie");
 }
 
-/// Bad input 62, `steps/migrate`: under another path, where browsers keep both.
 #[test]
 fn an_old_cookies_name_that_no_header_can_hold_is_refused() {
     for name in ["", "a b", "session\n", "\0", "\u{7f}", "a=b", "a;b", "a,b", "a\tb"] {
@@ -180,6 +179,7 @@ fn an_old_cookies_name_that_no_header_can_hold_is_refused() {
     }
 }
 
+/// Bad input 62, `steps/migrate`: under another path, where browsers keep both.
 #[test]
 fn two_old_cookies_are_no_session() {
     let both = request([old_pair(&old_value("ann")), old_pair(&old_value("bob"))]);

@@ -295,8 +295,8 @@ pub fn dynamic(bytes: &[u8]) -> &'static str {
     let (_, data) = second::unpad(&plaintext).and_then(second::Stamps::read).unwrap();
     let expected = [&second::varint(text.len() as u64)[..], text.as_bytes()].concat();
     assert_eq!(String::from_utf8_lossy(data), String::from_utf8_lossy(&expected));
-    // What was written once is written so again.
+    // What was written once comes back.
     let again = SESSIONS.decode_at(&value, NOW).unwrap();
-    assert!(*again == *session, "it comes back");
+    assert!(*again == *session);
     "restored"
 }

@@ -48,8 +48,8 @@ pub(crate) fn list_full(max_entries: usize, everyone: Timestamp) {
 pub(crate) fn feed_not_compacted(problem: &str) {
     #[cfg(feature = "tracing")]
     tracing::error!(target: TARGET, problem,
-        "the file of ended sessions could not be written anew, so it grows: that is tried again in a \
-         minute, and ends are carried meanwhile"
+        "the file of ended sessions could not be written anew: that is tried again in a minute, and ends \
+         are carried meanwhile"
     );
 }
 
@@ -59,8 +59,8 @@ pub(crate) fn feed_not_compacted(problem: &str) {
 pub(crate) fn feed_not_trimmed(error: &redis::RedisError) {
     #[cfg(feature = "tracing")]
     tracing::error!(target: TARGET, %error,
-        "the stream of ended sessions could not be trimmed, so it grows: that is tried again in a \
-         minute, and ends are carried meanwhile; Redis before 6.2 cannot trim by age"
+        "the stream of ended sessions could not be trimmed, so it grows: that is tried again, and ends \
+         are carried meanwhile; Redis before 6.2 cannot trim by age"
     );
 }
 
@@ -94,7 +94,8 @@ pub(crate) fn feed_entry_refused(error: &ApplyError) {
 pub(crate) fn feed_behind(problem: &str) {
     #[cfg(feature = "tracing")]
     tracing::error!(target: TARGET, problem,
-        "the feed of ended sessions is behind: ends do not reach other servers, and theirs not this one"
+        "the feed of ended sessions is behind: ends do not reach other servers, or theirs do not reach \
+         this one"
     );
 }
 

@@ -11,7 +11,7 @@ use time::{Duration, OffsetDateTime};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FeedHealth {
-    /// Since when this server neither hears of ends elsewhere nor is heard, if that is so.
+    /// Since when ends of this server do not reach others, or theirs do not reach it, if that is so.
     pub behind_since: Option<OffsetDateTime>,
     /// What went wrong last, while it is behind. Never a password.
     pub error: Option<String>,
@@ -104,5 +104,18 @@ mod tests {
         cell.well();
         assert_eq!(cell.get(0).behind_since, None);
         assert_eq!(cell.get(0).error, None);
+    }
+
+    #[test]
+    fn a_feed_that_stumbles_all_the_time_is_told_once_a_minute_and_so_is_that_it_caught_up() {
+        let cell = HealthCell::new("shop");
+        let told = [0, 10, 59, 60, 70].map(|seconds| {
+            cell.failed("again".into(), Timestamp::from_millis(1_795_262_400_000 + seconds * 1000));
+            let told = cell.lock().behind_told;
+            cell.well();
+            assert!(!cell.lock().behind_told);
+            told
+        });
+        assert_eq!(told, [true, false, false, true, false]);
     }
 }

@@ -151,9 +151,11 @@ impl Locked {
         }
         // Only now is the rename sure to outlive a loss of power.
         self.lock.sync().map_err(|error| {
-            let what = "was written, and servers use it, but after a loss of power it may be as it was \
-                        before: look at the disk, and then at what the file says";
-            self.failed(what, &error)
+            let problem = format!(
+                "was written, but its folder could not be synchronised ({error}), so after a loss of power \
+                 the file may be as it was before: look at the disk, then at `keys list`"
+            );
+            KeyFileError::new(problem).in_file(&self.path).though_written()
         })
     }
 
@@ -208,7 +210,7 @@ fn keep_owner_and_mode(_: &File, _: &fs::Metadata) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
@@ -218,9 +220,8 @@ mod tests {
         let path = folder.path().join("keys.toml");
         // The system refuses to synchronise this one.
         let lock = FolderLock::take(Path::new("/dev/null"), &Patience::default()).unwrap();
-        let error =
-            Locked { path: path.clone(), lock }.write("text", None).unwrap_err().to_string();
-        assert!(error.contains("was written") && error.contains("loss of power"), "{error}");
+        let error = Locked { path: path.clone(), lock }.write("text", None).unwrap_err();
+        assert!(error.was_written() && error.to_string().contains("loss of power"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "text");
     }
 }

@@ -11,11 +11,12 @@ pub struct KeyFileError {
     path: Option<PathBuf>,
     line: Option<usize>,
     problem: String,
+    was_written: bool,
 }
 
 impl KeyFileError {
     pub(crate) fn new(problem: impl Into<String>) -> KeyFileError {
-        KeyFileError { path: None, line: None, problem: problem.into() }
+        KeyFileError { path: None, line: None, problem: problem.into(), was_written: false }
     }
 
     pub(crate) fn on_line(line: usize, problem: impl Into<String>) -> KeyFileError {
@@ -24,6 +25,16 @@ impl KeyFileError {
 
     pub(crate) fn in_file(self, path: &Path) -> KeyFileError {
         KeyFileError { path: Some(path.to_owned()), ..self }
+    }
+
+    pub(crate) fn though_written(self) -> KeyFileError {
+        KeyFileError { was_written: true, ..self }
+    }
+
+    /// Returns whether the file was written all the same, and servers use it: only its folder could not
+    /// be synchronised with the disk.
+    pub fn was_written(&self) -> bool {
+        self.was_written
     }
 
     /// Returns the line of the file to fix, from 1.

@@ -49,7 +49,7 @@ pub enum KeyError {
     /// The environment variable is not set or not Unicode.
     #[error(
         "the environment variable {0} is not set, or is not Unicode text: put keys into it, separated \
-         by commas. `sealed-session keys generate` prints a key; in a checkout, `cargo run \
+         by commas. `sealed-session keys generate` prints a key, and so does, in a checkout, `cargo run \
          --manifest-path examples/start/Cargo.toml -- new-key`"
     )]
     Variable(String),

@@ -6,12 +6,14 @@ use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use time::OffsetDateTime;
 
 /// Where the line goes. It is opened before anything is changed, so that a change is not left
 /// without its line.
+#[derive(Clone)]
 pub(crate) struct Audit {
-    log: Option<(PathBuf, File)>,
+    log: Option<Rc<(PathBuf, File)>>,
 }
 
 /// A change that was made, and whose line is still to be written.
@@ -34,7 +36,7 @@ impl Audit {
         let file = options.open(path).map_err(|error| {
             format!("the audit log {} cannot be opened: {error}", path.display())
         })?;
-        Ok(Audit { log: Some((path.to_owned(), file)) })
+        Ok(Audit { log: Some(Rc::new((path.to_owned(), file))) })
     }
 }
 
@@ -44,7 +46,8 @@ impl Changed {
         let line = line(&self);
         // Nobody may be there to read it; that is no reason to fail after the change.
         let _ = write!(std::io::stderr(), "audit: {line}");
-        let Some((path, mut log)) = self.audit.log else { return Ok(()) };
+        let Some((path, log)) = self.audit.log.as_deref() else { return Ok(()) };
+        let mut log: &File = log;
         log.write_all(line.as_bytes()).and_then(|()| log.sync_all()).map_err(|error| {
             let (file, log) = (self.file.display(), path.display());
             format!("{file} was changed, but the audit log {log} cannot be written: {error}").into()

@@ -58,7 +58,9 @@ impl Changing<'_> {
 
     fn create(self) -> Result<Output, Problem> {
         let schedule = KeySchedule::new(Key::try_generate()?, self.now)?;
-        self.files.create(&self.wanted.file, &schedule)?;
+        let created = self.files.create(&self.wanted.file, &schedule);
+        self.record_if_written(&created, schedule.generation());
+        created?;
         let id = schedule.keys()[0].id();
         let text = format!("The key {id} seals at once.\n");
         Ok(self.done(schedule.generation(), true, text, json!({ "id": id.to_string() })))
@@ -69,18 +71,35 @@ impl Changing<'_> {
         &self,
         change: impl FnOnce(&mut KeySchedule) -> Result<R, KeyFileError>,
     ) -> Result<(R, u64, bool), Problem> {
-        Ok(self.files.change(&self.wanted.file, |schedule| {
+        let mut after = 0;
+        let changed = self.files.change(&self.wanted.file, |schedule| {
             let before = schedule.generation();
             let result = change(schedule)?;
-            let generation = schedule.generation();
-            Ok((result, generation, generation != before))
-        })?)
+            after = schedule.generation();
+            Ok((result, after, after != before))
+        });
+        self.record_if_written(&changed, after);
+        Ok(changed?)
+    }
+
+    /// Writes the line of a change that was made although it is an error. That the line cannot be
+    /// written is the lesser one.
+    fn record_if_written<R>(&self, result: &Result<R, KeyFileError>, generation: u64) {
+        if result.as_ref().is_err_and(KeyFileError::was_written) {
+            let _ = self.changed(generation).record();
+        }
+    }
+
+    fn changed(&self, generation: u64) -> Changed {
+        let Changing { command, wanted, audit, now, .. } = self;
+        let (audit, file) = (audit.clone(), wanted.file.clone());
+        Changed { audit, command, file, generation, now: *now }
     }
 
     /// The answer: what is the same for every change, with the time that this machine believes, in
     /// front of what is not.
     fn done(self, generation: u64, changed: bool, text: String, more: Value) -> Output {
-        let Changing { command, wanted: Change { file, dry_run, .. }, audit, now, .. } = self;
+        let Changing { wanted: Change { file, dry_run, .. }, now, .. } = self;
         let (shown, time) = (file.display(), date(now));
         let first = match dry_run {
             true => format!(
@@ -100,7 +119,7 @@ impl Changing<'_> {
         }
         let mut output = Output::new(format!("{first}\n{text}"), json);
         if changed && !dry_run {
-            output.changed = Some(Changed { audit, command, file: file.clone(), generation, now });
+            output.changed = Some(self.changed(generation));
         }
         output
     }

@@ -14,6 +14,7 @@ use audit::Changed;
 use clap::Parser;
 use clap::error::ErrorKind;
 use sealed_session::KeyFile;
+use sealed_session::key_file::KeyFileError;
 use serde_json::json;
 use std::io::Write;
 use std::process::ExitCode;
@@ -26,7 +27,8 @@ const REFUSED: u8 = 1;
 /// Something is wrong with the arguments or a file, and nothing was written. (It is clap's code,
 /// too.)
 const BAD_INPUT: u8 = 2;
-/// It was done, but the answer or the line of the audit log could not be written.
+/// It was done, but the answer or the line of the audit log could not be written, or a loss of power may
+/// undo it.
 const NOT_TOLD: u8 = 3;
 
 fn main() -> ExitCode {
@@ -50,7 +52,12 @@ fn main() -> ExitCode {
     };
     let (mut output, code) = match answer {
         Ok(answer) => answer,
-        Err(problem) => return fail(&problem.to_string(), arguments.json, BAD_INPUT),
+        Err(problem) => {
+            let error = problem.downcast_ref::<KeyFileError>();
+            let code =
+                if error.is_some_and(KeyFileError::was_written) { NOT_TOLD } else { BAD_INPUT };
+            return fail(&problem.to_string(), arguments.json, code);
+        }
     };
     // What fails from here on is told, and undoes nothing.
     let changed = output.changed.take();

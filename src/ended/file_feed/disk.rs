@@ -5,6 +5,9 @@ use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// As many as Linux follows.
+const MAX_LINKS: usize = 40;
+
 /// Which file this is, whatever its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity(u64, u64);
@@ -44,21 +47,17 @@ fn refused(path: &Path, problem: impl Into<String>) -> FeedError {
     FeedError::File { path: path.display().to_string(), problem: problem.into() }
 }
 
-/// Returns the path behind symbolic links, for a file that need not be there yet.
+/// Returns the path behind symbolic links, for a file that need not be there yet. Who can write beside a
+/// link can lead it elsewhere, so its folder is checked like that of the file.
 pub(crate) fn where_it_is(path: &Path) -> Result<PathBuf, FeedError> {
     let mut path = path.to_owned();
-    loop {
-        match fs::canonicalize(&path) {
-            Ok(found) => return Ok(found),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(&path, "found")(error)),
-        }
-        // A link to what is not there yet. There is no ring of links: that is another error.
-        match fs::read_link(&path) {
-            Ok(target) => path = folder_of(&path).join(target),
-            Err(_) => return Ok(path),
-        }
+    for _ in 0..MAX_LINKS {
+        // What is no link, or cannot be read, is for `open` to judge.
+        let Ok(target) = fs::read_link(&path) else { return Ok(path) };
+        check_folder(&path, folder_of(&path))?;
+        path = folder_of(&path).join(target);
     }
+    Err(refused(&path, format!("is a symbolic link that leads over more than {MAX_LINKS} others")))
 }
 
 /// Opens the file for reading and appending; makes it, and its folder, for the owner alone.

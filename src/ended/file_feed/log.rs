@@ -216,15 +216,32 @@ impl Log {
             self.write(&text)?;
             self.ended.confirm(&unsent);
         }
-        if self.is_compactable(now) {
+        if self.is_compactable() && self.may_compact(now) {
             // Everything is in the file all the same.
-            let compacted = self.compact().map_err(failed(&self.path, "written anew"));
-            if let Err(error) = &compacted {
-                events::feed_not_compacted(&error.told());
+            match self.try_compact() {
+                Ok(()) => self.not_compacted = None,
+                Err(problem) => {
+                    events::feed_not_compacted(&problem);
+                    self.not_compacted = Some(now);
+                }
             }
-            self.not_compacted = compacted.is_err().then_some(now);
         }
         Ok(())
+    }
+
+    fn try_compact(&mut self) -> Result<(), String> {
+        if self.later.len() > MAX_LATER {
+            return Err(format!(
+                "it has more than {MAX_LATER} entries of later versions, and none may be lost: update this \
+                 server"
+            ));
+        }
+        self.compact().map_err(|error| failed(&self.path, "written anew")(error).told())?;
+        // Before a loss of power the old file would be there again, which says the same.
+        disk::sync_folder(&self.path).map_err(|error| {
+            let action = "synchronised with its folder, though it was written anew";
+            failed(&self.path, action)(error).told()
+        })
     }
 
     /// One line says both for how long ends are kept and what may have been forgotten until now.
@@ -254,13 +271,14 @@ impl Log {
         Ok(())
     }
 
-    fn is_compactable(&self, now: Timestamp) -> bool {
-        let failed_lately = self
-            .not_compacted
-            .is_some_and(|at| now.millis().abs_diff(at.millis()) < BETWEEN_COMPACTIONS);
-        !failed_lately
-            && self.later.len() <= MAX_LATER
-            && self.len > most_bytes(self.ended.list.facts() as u64, self.compacted)
+    fn is_compactable(&self) -> bool {
+        self.len > most_bytes(self.ended.list.facts() as u64, self.compacted)
+    }
+
+    /// Whether it did not fail within the last minute.
+    fn may_compact(&self, now: Timestamp) -> bool {
+        self.not_compacted
+            .is_none_or(|at| now.millis().abs_diff(at.millis()) >= BETWEEN_COMPACTIONS)
     }
 
     /// Writes a new file and renames it over this one, whose lock is held.
@@ -270,13 +288,12 @@ impl Log {
         let written = self.write_anew(&file).and_then(|()| file.metadata());
         let renamed = written.and_then(|made| fs::rename(&new, &self.path).map(|()| made));
         match renamed {
-            Ok(made) => self.adopt(file, &made)?,
+            Ok(made) => self.adopt(file, &made),
             Err(error) => {
                 let _ = fs::remove_file(&new);
-                return Err(error);
+                Err(error)
             }
         }
-        disk::sync_folder(&self.path)
     }
 
     /// Goes on with the file that it has made, which was `made` then.

@@ -292,6 +292,24 @@ fn ends_are_carried_though_the_file_cannot_be_written_anew() {
 
 #[test]
 #[cfg(unix)]
+fn a_link_that_others_can_lead_elsewhere_or_that_leads_to_itself_is_refused() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (host, link) = (Host::new(), Host::new());
+    drop(host.process(KEEP));
+    symlink(&host.path, &link.path).unwrap();
+    let folder = link.path.parent().unwrap();
+    let open = || Log::open(&link.path, &EndedSessions::new("shop", KEEP)).err();
+    assert!(open().is_none());
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(open().unwrap().to_string().contains("chmod go-w"));
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::remove_file(&link.path).unwrap();
+    symlink(&link.path, &link.path).unwrap();
+    assert!(open().unwrap().to_string().contains("more than 40"));
+}
+
+#[test]
+#[cfg(unix)]
 fn a_link_to_the_file_is_left_when_the_file_is_written_anew() {
     for is_there in [true, false] {
         let (host, link) = (Host::new(), Host::new());

@@ -64,6 +64,7 @@ pub(super) struct State {
     sent: Sent,
     connected_before: bool,
     refused_told: OncePerMinute,
+    untrimmed_told: OncePerMinute,
 }
 
 /// Whether the list is being compared with the stream, to send what that does not hold.
@@ -205,39 +206,50 @@ impl Carrier {
                 self.state().begin_at_the_start();
             }
             self.ended.tidy(now);
-            match self.work(&mut engine, &mut checks).await {
-                Ok(()) => {
-                    refusals.forget();
-                    self.health.well();
-                    self.tell_gauges();
-                }
+            // 1. Ends. An engine that takes none may be a replica by now.
+            match self.send_unsent(&mut engine).await {
+                Ok(()) => refusals.forget(),
                 Err(error) if refusals.bear(&error) => {
-                    self.health.failed(error.to_string(), now);
-                    self.tell_gauges();
-                    tokio::time::sleep(AFTER_REFUSAL).await;
+                    self.refused(&error).await;
+                    continue;
                 }
                 Err(error) => return error,
             }
+            // 2. Is the stream the one that was read? Until that is known the feed is not well.
+            if checks.is_due(Instant::now()) {
+                match self.check(&mut engine).await {
+                    Ok(()) => checks.begin_again(Instant::now()),
+                    Err(error) if is_refusal(&error) => {
+                        self.refused(&error).await;
+                        continue;
+                    }
+                    Err(error) => return error,
+                }
+            }
+            self.health.well();
+            self.tell_gauges();
+            // 3. What is old. Ends are carried without it, and trying it often would append more than
+            //    leaves.
             if trims.is_due(Instant::now()) {
                 trims.begin_again(Instant::now());
                 match self.trim(&mut engine).await {
-                    // Ends are carried without it, and trying it often would append more than leaves.
-                    Err(error) if is_refusal(&error) => events::feed_not_trimmed(&error),
-                    Err(error) => return error,
                     Ok(()) => {}
+                    Err(error) if is_refusal(&error) => {
+                        if self.state().untrimmed_told.may(self.now()) {
+                            events::feed_not_trimmed(&error);
+                        }
+                    }
+                    Err(error) => return error,
                 }
             }
             let _ = tokio::time::timeout(IDLE, self.wake.notified()).await;
         }
     }
 
-    async fn work(&self, engine: &mut Engine, checks: &mut Every) -> RedisResult<()> {
-        if checks.is_due(Instant::now()) {
-            self.check(engine).await?;
-            // Not before: what was refused is done again, and until then the feed is not well.
-            checks.begin_again(Instant::now());
-        }
-        self.send_unsent(engine).await
+    async fn refused(&self, error: &RedisError) {
+        self.health.failed(error.to_string(), self.now());
+        self.tell_gauges();
+        tokio::time::sleep(AFTER_REFUSAL).await;
     }
 
     async fn trim(&self, engine: &mut Engine) -> RedisResult<()> {
