@@ -10,47 +10,61 @@ use support::fixtures::*;
 use support::second::{Second, Stamps, plaintext, to_bytes, to_text};
 use time::{Duration, OffsetDateTime};
 
-/// One line for each origin. What happens, in this order, if the handler
-///
-/// 1. only reads, and the response is not shared
-/// 2. only reads, and the response is shared
-/// 3. only reads, and the response comes late
-/// 4. only reads, there were two such cookies, and the response is not shared
-/// 5. only makes a form token
-/// 6. changes something
-/// 7. renews or resets
-/// 8. destroys
-///
-/// `-` nothing, `W` written, `X` removed, `D` deferred, `F` deferred because it cannot be sealed, `E` an
-/// error, `K` kept although something was changed, `R` as if it only read; a blank where there is no such
-/// case.
-const TABLE: [(&str, &str); 25] = [
-    ("new", "--- WWW-"),
-    ("restored", "-----WWX"),
-    ("due", "WDDWRWWX"),
-    ("upgraded", "WDDWRWWX"),
-    ("older_under_seal_as", "-----WWX"),
-    ("newer_under_seal_as", "-----WWX"),
-    ("migrated", "WDDWRWWX"),
-    ("due_without_a_key_that_seals", "FDDFREEX"),
-    ("unknown_version", "-----KWX"),
-    ("newer_schema", "-----KWX"),
-    ("not_yet_valid", "-----KWX"),
-    ("too_many", "--- -KWX"),
-    ("too_long", "XDX-WWWX"),
-    ("malformed", "XDX-WWWX"),
-    ("retired_key", "XDX-WWWX"),
-    ("forged", "XDX-WWWX"),
-    ("invalid_payload", "XDX-WWWX"),
-    ("old_schema", "XDX-WWWX"),
-    ("revoked_by_hook", "XDX-WWWX"),
-    ("revoked_by_time", "XDX-WWWX"),
-    ("ended", "----WWWX"),
-    ("unknown_key", "----WWWX"),
-    ("idle_timeout", "----WWWX"),
-    ("absolute_timeout", "----WWWX"),
-    ("ambiguous", "--- WWWX"),
-];
+/// The table, and a test for each of its lines.
+macro_rules! table {
+    ($($line:ident: $cells:literal,)*) => {
+        const TABLE: &[(&str, &str)] = &[$((stringify!($line), $cells),)*];
+
+        mod every_combination_is_saved_as_the_tables_say {
+            $(#[test]
+            fn $line() {
+                super::check_line(stringify!($line), $cells);
+            })*
+        }
+    };
+}
+
+// One line for each origin. What happens, in this order, if the handler
+//
+// 1. only reads, and the response is not shared
+// 2. only reads, and the response is shared
+// 3. only reads, and the response comes late
+// 4. only reads, there were two such cookies, and the response is not shared
+// 5. only makes a form token
+// 6. changes something
+// 7. renews or resets
+// 8. destroys
+//
+// `-` nothing, `W` written, `X` removed, `D` deferred, `F` deferred because it cannot be sealed, `E` an
+// error, `K` kept although something was changed, `R` as if it only read; a blank where there is no such
+// case.
+table! {
+    new: "--- WWW-",
+    restored: "-----WWX",
+    due: "WDDWRWWX",
+    upgraded: "WDDWRWWX",
+    older_under_seal_as: "-----WWX",
+    newer_under_seal_as: "-----WWX",
+    migrated: "WDDWRWWX",
+    due_without_a_key_that_seals: "FDDFREEX",
+    unknown_version: "-----KWX",
+    newer_schema: "-----KWX",
+    not_yet_valid: "-----KWX",
+    too_many: "--- -KWX",
+    too_long: "XDX-WWWX",
+    malformed: "XDX-WWWX",
+    retired_key: "XDX-WWWX",
+    forged: "XDX-WWWX",
+    invalid_payload: "XDX-WWWX",
+    old_schema: "XDX-WWWX",
+    revoked_by_hook: "XDX-WWWX",
+    revoked_by_time: "XDX-WWWX",
+    ended: "----WWWX",
+    unknown_key: "----WWWX",
+    idle_timeout: "----WWWX",
+    absolute_timeout: "----WWWX",
+    ambiguous: "--- WWWX",
+}
 
 /// What becomes of `W`, `E` and `F` if something ended between load and save, in this order:
 ///
@@ -401,25 +415,16 @@ fn check(line: &str, cells: &str, brought: &Brought, case: &Case) -> bool {
     true
 }
 
-#[test]
-fn every_combination_is_saved_as_the_tables_say() {
-    let cases = &cases();
-    let check_line = |(line, cells): &(&str, &str)| {
-        assert_eq!(cells.len(), 8, "{line}");
-        let (values, origin) = request_of(line);
-        let brought = Brought { ring: ring_of(line), values, origin };
-        cases.iter().filter(|case| check(line, cells, &brought, case)).count()
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let checked: usize = std::thread::scope(|scope| {
-        let chunks = TABLE.chunks(TABLE.len().div_ceil(threads));
-        let running: Vec<_> = chunks
-            .map(|lines| scope.spawn(move || lines.iter().map(check_line).sum::<usize>()))
-            .collect();
-        running.into_iter().map(|lines| lines.join().expect("it said why")).sum()
-    });
-    // Of 22 lines, and of three of which there are no two cookies.
-    assert_eq!((cases.len(), checked), (3264, 22 * 3264 + 3 * 1632));
+/// Checks all cases of a line.
+fn check_line(line: &str, cells: &str) {
+    assert_eq!(cells.len(), 8);
+    let (values, origin) = request_of(line);
+    let brought = Brought { ring: ring_of(line), values, origin };
+    let cases = cases();
+    let checked = cases.iter().filter(|case| check(line, cells, &brought, case)).count();
+    // In three lines there are no two cookies.
+    let has_two = !matches!(line, "new" | "too_many" | "ambiguous");
+    assert_eq!((cases.len(), checked), (3264, if has_two { 3264 } else { 1632 }));
 }
 
 /// No reason is missing from the table.
