@@ -428,6 +428,44 @@ async fn an_engine_that_says_nothing_of_its_stream_is_an_error() {
     assert!(error.contains("xinfo"), "{error}");
 }
 
+/// The ids of a feed's connections, by what each was asked last.
+fn feeds_connections(
+    engine: &Engine,
+    which: fn(&str) -> bool,
+) -> std::collections::BTreeSet<String> {
+    let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut engine.connection()).unwrap();
+    let is_the_feeds = |line: &&str| {
+        ["cmd=x", "cmd=get", "cmd=eval", "cmd=time"].iter().any(|asked| line.contains(asked))
+    };
+    let lines = list.lines().filter(is_the_feeds).filter(|line| which(line));
+    lines.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+/// One of a feed's two connections, and the other goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_lost_alone_is_made_anew() {
+    let Some(engine) = Engine::start(&[]) else { return };
+    let one = Server::start(&engine).await;
+    let asks = |line: &str| !line.contains("cmd=xread");
+    let mut asking = std::collections::BTreeSet::new();
+    wait_until("both are there", || {
+        asking = feeds_connections(&engine, asks);
+        asking.len() == 1 && feeds_connections(&engine, |_| true).len() == 2
+    })
+    .await;
+    let id = asking.first().unwrap().strip_prefix("id=").unwrap().to_owned();
+    redis::cmd("CLIENT").arg("KILL").arg("ID").arg(id).exec(&mut engine.connection()).unwrap();
+    // Nothing is to be sent, so the next look at the stream finds it.
+    wait_until("it is told", || one.feed.health().behind_since.is_some()).await;
+    wait_until("it is well", || one.feed.health().behind_since.is_none()).await;
+    wait_until("both are there again", || {
+        let now = feeds_connections(&engine, |_| true);
+        now.len() == 2 && now.is_disjoint(&asking)
+    })
+    .await;
+    one.end(1).await;
+}
+
 /// It may be full, and then it can still be read; or a replica by now, and the address leads to another.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_refuses_is_connected_anew_after_ten_refusals_and_not_before() {
@@ -436,18 +474,7 @@ async fn an_engine_that_refuses_is_connected_anew_after_ten_refusals_and_not_bef
     let replica_of = |host: &str, port: &str| {
         redis::cmd("REPLICAOF").arg(host).arg(port).exec(&mut engine.connection()).unwrap();
     };
-    let mut connection = engine.connection();
-    // The feed's connections, by what each was asked last.
-    let mut clients = || -> std::collections::BTreeSet<String> {
-        let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut connection).unwrap();
-        let is_the_feeds = |line: &&str| {
-            ["cmd=x", "cmd=get", "cmd=eval", "cmd=time"].iter().any(|asked| line.contains(asked))
-        };
-        list.lines()
-            .filter(is_the_feeds)
-            .map(|line| line.split(' ').next().unwrap().to_owned())
-            .collect()
-    };
+    let clients = || feeds_connections(&engine, |_| true);
     let before = clients();
     // Without a master that could be reached it goes on, and takes nothing. It breaks off the reading.
     replica_of("127.0.0.1", "1");

@@ -382,6 +382,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ended.log");
         let (mut one, mut two) = (open(&path), open(&path));
+        // More than a line has.
+        (0..10).for_each(|n| two.ended.end_all_of(&n.to_string()).unwrap());
+        two.append(Timestamp::now()).unwrap();
+        one.read_new(Timestamp::now()).unwrap();
         let before = fs::metadata(&path).unwrap().len();
         two.ended.end_all_of("17").unwrap();
         two.append(Timestamp::now()).unwrap();
@@ -393,6 +397,6 @@ mod tests {
         two.file.set_len(before).unwrap();
         two.file.write_all(&line).unwrap();
         one.read_new(Timestamp::now()).unwrap();
-        assert_eq!(one.ended.status().subjects, 1);
+        assert_eq!(one.ended.status().subjects, 11);
     }
 }

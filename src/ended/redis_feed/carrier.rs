@@ -232,14 +232,11 @@ impl Carrier {
             //    leaves.
             if trims.is_due(Instant::now()) {
                 trims.begin_again(Instant::now());
-                match self.trim(&mut engine).await {
-                    Ok(()) => {}
-                    Err(error) if is_refusal(&error) => {
-                        if self.state().untrimmed_told.may(self.now()) {
-                            events::feed_not_trimmed(&error);
-                        }
-                    }
-                    Err(error) => return error,
+                // A connection that is lost shows itself at the next question.
+                if let Err(error) = self.trim(&mut engine).await
+                    && self.state().untrimmed_told.may(self.now())
+                {
+                    events::feed_not_trimmed(&error);
                 }
             }
             let _ = tokio::time::timeout(IDLE, self.wake.notified()).await;
