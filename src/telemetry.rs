@@ -45,7 +45,7 @@ pub(crate) mod key_file;
 #[cfg(feature = "tracing")]
 pub(crate) const TARGET: &str = "sealed_session";
 
-/// Keeps an event that every request could give to one a minute.
+/// Keeps an event that every request could give, or an attempt that fails, to one a minute.
 #[derive(Debug, Default)]
 pub(crate) struct OncePerMinute {
     /// Milliseconds since the Unix epoch.
@@ -53,6 +53,12 @@ pub(crate) struct OncePerMinute {
 }
 
 impl OncePerMinute {
+    /// When it last was.
+    #[cfg(test)]
+    pub(crate) fn last(&self) -> Option<Timestamp> {
+        Some(self.last.load(Ordering::Relaxed)).filter(|last| *last > 0).map(Timestamp::from_millis)
+    }
+
     pub(crate) fn may(&self, now: Timestamp) -> bool {
         let (last, now) = (self.last.load(Ordering::Relaxed), now.millis());
         // Whichever way it went: a clock that was set back by an hour must not silence it for an hour.

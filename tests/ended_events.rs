@@ -4,11 +4,11 @@ mod support;
 
 use http::HeaderMap;
 use sealed_session::{Applied, EndedSessions, FileFeed, Saved, Sessions};
-use sha2::{Digest, Sha256};
 use std::fs::OpenOptions;
 use std::io::Write;
 use support::fixtures::{APP, Visit, request, ring, visit};
 use support::log;
+use support::second::entry_check;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -91,13 +91,6 @@ fn an_entry_from_the_future_is_an_error_once_a_minute() {
     assert_eq!(count(&text, "ERROR", "clock"), 1, "{text}");
 }
 
-/// The check of an entry, by `docs/format.md`.
-fn check(said: &[u8]) -> [u8; 4] {
-    let hash = Sha256::new().chain_update("sealed-session v1 entry");
-    let hash = hash.chain_update([0, NAMESPACE.len() as u8]).chain_update(NAMESPACE);
-    hash.chain_update(said).finalize()[..4].try_into().unwrap()
-}
-
 /// Once a minute, though each call ends everyone anew.
 #[test]
 fn an_everyone_for_want_of_numbers_is_an_error() {
@@ -109,7 +102,7 @@ fn an_everyone_for_want_of_numbers_is_an_error() {
     let [head, subject, tail] =
         [&entry.as_ref()[..2], &entry.as_ref()[2..18], &entry.as_ref()[22..28]];
     let said = [head, subject, &[0xff, 0, 0, 0], tail].concat();
-    ended.apply_at(&[&said[..], &check(&said)].concat(), NOON).unwrap();
+    ended.apply_at(&[&said[..], &entry_check(NAMESPACE, &said)].concat(), NOON).unwrap();
     let text = logged(|| {
         for seconds in 0..3 {
             ended.end_all_of_at("user-17", NOON + Duration::seconds(seconds)).unwrap();

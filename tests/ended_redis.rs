@@ -109,6 +109,12 @@ impl Engine {
         acl.exec(&mut self.connection()).unwrap();
         format!("redis://shop:secret@127.0.0.1:{}/3", self.port)
     }
+
+    /// Gives that user a right (`+xinfo`) or takes it.
+    fn change_rights(&self, right: &str) {
+        let mut acl = redis::cmd("ACL");
+        acl.arg("SETUSER").arg("shop").arg(right).exec(&mut self.connection()).unwrap();
+    }
 }
 
 impl Drop for Engine {
@@ -118,6 +124,10 @@ impl Drop for Engine {
             let _ = child.wait();
         }
     }
+}
+
+fn list() -> EndedSessions {
+    EndedSessions::new("shop", Duration::hours(8))
 }
 
 fn free_port() -> u16 {
@@ -330,7 +340,7 @@ async fn entries_that_are_none_forged_or_from_the_future_are_skipped() {
     for entry in other.unsent(1).entries() {
         add("e", entry.as_ref());
     }
-    let forged = EndedSessions::new("shop", Duration::hours(8));
+    let forged = list();
     forged.end_all_of("user-17").unwrap();
     for entry in forged.unsent(1).entries() {
         let mut entry = entry.as_ref().to_vec();
@@ -338,7 +348,7 @@ async fn entries_that_are_none_forged_or_from_the_future_are_skipped() {
         add("e", &entry);
     }
     // By a clock two days ahead.
-    let ahead = EndedSessions::new("shop", Duration::hours(8));
+    let ahead = list();
     let two_days = time::OffsetDateTime::now_utc() + Duration::days(2);
     let id = id_at((two_days.unix_timestamp() * 1000) as u64, 1);
     ahead.end_at(id, two_days).unwrap();
@@ -380,7 +390,7 @@ async fn a_longer_keep_by_one_of_three_counts_for_all_and_covers_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_told_without_the_password() {
     let Some(engine) = Engine::start(&["--requirepass", "correct-horse"]) else { return };
-    let ended = EndedSessions::new("shop", Duration::hours(8));
+    let ended = list();
     let url = |password| format!("redis://:{password}@127.0.0.1:{}/0", engine.port);
     let error = RedisFeed::connect(&url("battery-staple"), &ended).await.unwrap_err();
     for text in [error.to_string(), format!("{error:?}")] {
@@ -399,7 +409,7 @@ async fn a_wrong_password_is_told_without_the_password() {
 async fn the_rights_that_the_page_names_are_enough() {
     let Some(engine) = Engine::start(&[]) else { return };
     let url = engine.with_the_rights_of_the_page();
-    let ended = EndedSessions::new("shop", Duration::hours(8));
+    let ended = list();
     let feed = RedisFeed::connect(&url, &ended).await.unwrap();
     ended.end(new_id()).unwrap();
     feed.flush(Duration::seconds(20)).await.unwrap();
@@ -421,9 +431,8 @@ async fn the_rights_that_the_page_names_are_enough() {
 async fn an_engine_that_says_nothing_of_its_stream_is_an_error() {
     let Some(engine) = Engine::start(&[]) else { return };
     let url = engine.with_the_rights_of_the_page();
-    let mut acl = redis::cmd("ACL");
-    acl.arg("SETUSER").arg("shop").arg("-xinfo").exec(&mut engine.connection()).unwrap();
-    let ended = EndedSessions::new("shop", Duration::hours(8));
+    engine.change_rights("-xinfo");
+    let ended = list();
     let error = RedisFeed::connect(&url, &ended).await.unwrap_err().to_string();
     assert!(error.contains("xinfo"), "{error}");
 }
@@ -509,14 +518,10 @@ async fn an_engine_that_refuses_is_connected_anew_after_ten_refusals_and_not_bef
 async fn an_engine_that_says_nothing_of_its_stream_any_more_is_behind_and_ends_are_carried() {
     let Some(engine) = Engine::start(&[]) else { return };
     let url = engine.with_the_rights_of_the_page();
-    let (ended, other) = (
-        EndedSessions::new("shop", Duration::hours(8)),
-        EndedSessions::new("shop", Duration::hours(8)),
-    );
+    let (ended, other) = (list(), list());
     let feed = RedisFeed::connect(&url, &ended).await.unwrap();
     let _other = RedisFeed::connect(&url, &other).await.unwrap();
-    let mut acl = redis::cmd("ACL");
-    acl.arg("SETUSER").arg("shop").arg("-xinfo").exec(&mut engine.connection()).unwrap();
+    engine.change_rights("-xinfo");
     wait_until("it is told", || feed.health().error.is_some_and(|error| error.contains("xinfo")))
         .await;
     let behind = feed.health().behind_since;
@@ -526,8 +531,7 @@ async fn an_engine_that_says_nothing_of_its_stream_any_more_is_behind_and_ends_a
         wait_until("it is carried", || other.status().ids == n).await;
         assert_eq!(feed.health().behind_since, behind);
     }
-    let mut acl = redis::cmd("ACL");
-    acl.arg("SETUSER").arg("shop").arg("+xinfo").exec(&mut engine.connection()).unwrap();
+    engine.change_rights("+xinfo");
     wait_until("it is well", || feed.health().behind_since.is_none()).await;
 }
 
@@ -536,13 +540,12 @@ async fn an_engine_that_says_nothing_of_its_stream_any_more_is_behind_and_ends_a
 async fn an_engine_that_does_not_trim_is_an_error_and_ends_are_carried_all_the_same() {
     let Some(engine) = Engine::start(&[]) else { return };
     let url = engine.with_the_rights_of_the_page();
-    let mut acl = redis::cmd("ACL");
-    acl.arg("SETUSER").arg("shop").arg("-xtrim").exec(&mut engine.connection()).unwrap();
-    let large = EndedSessions::new("shop", Duration::hours(8));
+    engine.change_rights("-xtrim");
+    let large = list();
     let feed = RedisFeed::connect(&url, &large).await.unwrap();
     (0..300).for_each(|_| large.end(new_id()).unwrap());
     feed.flush(Duration::seconds(20)).await.unwrap();
-    let ended = EndedSessions::new("shop", Duration::hours(8)).with_max_entries(100);
+    let ended = list().with_max_entries(100);
     log::listen();
     let feed = RedisFeed::connect(&url, &ended).await.unwrap();
     let mut text = String::new();
@@ -562,7 +565,7 @@ async fn an_engine_that_does_not_trim_is_an_error_and_ends_are_carried_all_the_s
 async fn an_engine_that_is_not_there_is_an_error_unless_it_may_come_later() {
     let Some(mut engine) = Engine::start(&[]) else { return };
     engine.kill();
-    let ended = EndedSessions::new("shop", Duration::hours(8));
+    let ended = list();
     let url = format!("redis://user:hidden@127.0.0.1:{}/0", engine.port);
     let error = RedisFeed::connect(&url, &ended).await.unwrap_err().to_string();
     assert!(error.contains(&format!("127.0.0.1:{}", engine.port)), "{error}");
@@ -582,7 +585,7 @@ async fn an_engine_that_is_away_is_an_error_and_its_return_is_told() {
     let Some(mut engine) = Engine::start(&[]) else { return };
     engine.kill();
     log::listen();
-    let ended = EndedSessions::new("shop", Duration::hours(8));
+    let ended = list();
     let feed = RedisFeed::connect_in_background(&engine.url(), &ended).unwrap();
     wait_until("it is behind", || feed.health().behind_since.is_some()).await;
     engine.run();
@@ -597,7 +600,7 @@ async fn an_engine_that_is_away_is_an_error_and_its_return_is_told() {
 
 #[tokio::test]
 async fn a_flush_says_what_was_not_sent_in_time() {
-    let ended = EndedSessions::new("shop", Duration::hours(8));
+    let ended = list();
     // Nobody serves the first port.
     let feed = RedisFeed::connect_in_background("redis://127.0.0.1:1/0", &ended).unwrap();
     ended.end(new_id()).unwrap();
@@ -621,7 +624,7 @@ async fn entries_that_the_stream_has_lost_are_an_error() {
 
 #[tokio::test]
 async fn an_address_that_is_none_is_told_without_repeating_it() {
-    let ended = EndedSessions::new("shop", Duration::hours(8));
+    let ended = list();
     for url in ["", "http://user:hidden@host/", "redis://:hidden@host:notaport/", "hidden"] {
         let error = RedisFeed::connect(url, &ended).await.unwrap_err().to_string();
         assert!(error.contains("redis://user:password@") && !error.contains("hidden"), "{error}");
@@ -669,7 +672,7 @@ async fn a_stream_longer_than_twice_the_list_is_cut_and_covered() {
     let Some(engine) = Engine::start(&[]) else { return };
     let large = Server::start(&engine).await;
     large.end(1000).await;
-    let ended = EndedSessions::new("shop", Duration::hours(8)).with_max_entries(100);
+    let ended = list().with_max_entries(100);
     let _small = RedisFeed::connect(&engine.url(), &ended).await.unwrap();
     wait_until("it is cut", || engine.len() <= 201).await;
     wait_until("all are told", || large.ended.status().everyone.is_some()).await;
@@ -715,7 +718,7 @@ async fn an_end_reaches_another_server_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_child() {
     let Ok(url) = std::env::var("SEALED_SESSION_TEST_TLS") else { return };
-    let ended = EndedSessions::new("shop", Duration::hours(8));
+    let ended = list();
     let feed = RedisFeed::connect(&url, &ended).await.unwrap();
     ended.end(new_id()).unwrap();
     feed.flush(Duration::seconds(20)).await.unwrap();

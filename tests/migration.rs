@@ -3,7 +3,6 @@
 
 mod support;
 
-use cookie::{Cookie, CookieJar};
 use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 use sealed_session::{ConfigError, Origin, Reason, Saved, Session, Sessions, SessionsBuilder};
@@ -16,13 +15,6 @@ const OLD: &str = "user";
 /// When the migration was deployed, and for how long it is on.
 const SINCE: OffsetDateTime = NOW;
 const UNTIL: OffsetDateTime = NOW.saturating_add(ABSOLUTE);
-
-/// What the old application has set for Ann, each time another cookie.
-fn old_value(text: &str) -> String {
-    let mut jar = CookieJar::new();
-    jar.private_mut(&old_key()).add(Cookie::new(OLD, text.to_owned()));
-    jar.get(OLD).unwrap().value().to_owned()
-}
 
 fn old_pair(value: &str) -> String {
     format!("{OLD}={value}")
@@ -70,7 +62,7 @@ fn is_ann(session: &Session<Visit>) -> bool {
 
 #[test]
 fn a_visitor_who_only_looks_stays_signed_in_and_gets_our_cookie() {
-    let request = request([old_pair(&old_value("ann"))]);
+    let request = request([old_pair(&old_value(OLD, "ann"))]);
     let session = load(&request, NOW);
     assert!(is_ann(&session));
     let id = session.id();
@@ -91,7 +83,7 @@ fn the_old_cookies_removal_has_the_attributes_of_ours() {
         jar.cookie_name("sid").path("/shop").domain("example.com").build().unwrap()
     };
     let sessions = build(migrating_for(SINCE..UNTIL));
-    let session = sessions.load_at(&request([old_pair(&old_value("ann"))]), NOW);
+    let session = sessions.load_at(&request([old_pair(&old_value(OLD, "ann"))]), NOW);
     let mut response = HeaderMap::new();
     sessions.save_at(session, &mut response, NOW).unwrap();
     let cookies = set_cookies(&response);
@@ -101,7 +93,7 @@ fn the_old_cookies_removal_has_the_attributes_of_ours() {
 
 #[test]
 fn a_changed_session_is_written_and_one_that_a_cache_may_share_waits() {
-    let request = request([old_pair(&old_value("ann"))]);
+    let request = request([old_pair(&old_value(OLD, "ann"))]);
     let mut session = load(&request, NOW);
     session.page_views += 1;
     assert_eq!(save(session, NOW).0, Saved::Written);
@@ -118,7 +110,7 @@ fn a_changed_session_is_written_and_one_that_a_cache_may_share_waits() {
 #[test]
 fn its_deadlines_count_from_now_and_from_the_beginning_of_the_migration() {
     let now = NOW + Duration::hours(2);
-    let session = load(&request([old_pair(&old_value("ann"))]), now);
+    let session = load(&request([old_pair(&old_value(OLD, "ann"))]), now);
     assert_eq!(session.idle_deadline(), now + IDLE);
     assert_eq!(session.absolute_deadline(), SINCE + ABSOLUTE);
     assert_eq!(session.renewed_at(), now);
@@ -127,7 +119,7 @@ fn its_deadlines_count_from_now_and_from_the_beginning_of_the_migration() {
 /// Bad input 62, `steps/migrate`: sent after its end date.
 #[test]
 fn past_the_end_date_no_old_cookie_counts() {
-    let request = request([old_pair(&old_value("ann"))]);
+    let request = request([old_pair(&old_value(OLD, "ann"))]);
     assert!(is_ann(&load(&request, UNTIL - Duration::MILLISECOND)));
     for now in [UNTIL, UNTIL + SECOND, UNTIL + Duration::days(1000)] {
         let session = load(&request, now);
@@ -141,7 +133,7 @@ fn past_the_end_date_no_old_cookie_counts() {
 /// A server whose clock is behind that of the deployment, as for any session.
 #[test]
 fn before_its_beginning_a_migration_waits_past_the_usual_skew() {
-    let request = request([old_pair(&old_value("ann"))]);
+    let request = request([old_pair(&old_value(OLD, "ann"))]);
     assert!(is_ann(&load(&request, SINCE - SECOND * 60)));
     let session = load(&request, SINCE - SECOND * 61);
     assert_eq!(session.origin(), Origin::Rejected(Reason::NotYetValid));
@@ -151,7 +143,7 @@ fn before_its_beginning_a_migration_waits_past_the_usual_skew() {
 /// Bad input 62, `migration/id`: spelled with `%41`, in parallel, on several servers.
 #[test]
 fn one_old_cookie_is_one_session_however_and_wherever_it_is_sent() {
-    let value = old_value("ann");
+    let value = old_value(OLD, "ann");
     let every: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let id = load(&request([old_pair(&value)]), NOW).id();
     for spelled in [&value, &every] {
@@ -161,7 +153,7 @@ fn one_old_cookie_is_one_session_however_and_wherever_it_is_sent() {
     }
     let twice = request([old_pair(&value), old_pair(&every)]);
     assert_eq!(load(&twice, NOW).id(), id, "both in one request");
-    assert_ne!(load(&request([old_pair(&old_value("ann"))]), NOW).id(), id, "another cookie");
+    assert_ne!(load(&request([old_pair(&old_value(OLD, "ann"))]), NOW).id(), id, "another cookie");
 
     let mut changed = load(&request([old_pair(&value)]), NOW);
     changed.page_views += 1;
@@ -182,7 +174,7 @@ fn an_old_cookies_name_that_no_header_can_hold_is_refused() {
 /// Bad input 62, `steps/migrate`: under another path, where browsers keep both.
 #[test]
 fn two_old_cookies_are_no_session() {
-    let both = request([old_pair(&old_value("ann")), old_pair(&old_value("bob"))]);
+    let both = request([old_pair(&old_value(OLD, "ann")), old_pair(&old_value(OLD, "bob"))]);
     let session = load(&both, NOW);
     assert_eq!(session.origin(), Origin::Rejected(Reason::Ambiguous));
     assert_eq!(save(session, NOW).0, Saved::Unchanged);
@@ -196,7 +188,7 @@ fn two_old_cookies_are_no_session() {
 /// Bad input 62, `steps/load`: beside ours, accepted or not.
 #[test]
 fn beside_an_authentic_cookie_of_ours_an_old_one_does_not_count() {
-    let bob = old_pair(&old_value("bob"));
+    let bob = old_pair(&old_value(OLD, "bob"));
     let session = load(&request([bob.clone(), pair(&good_value())]), NOW);
     assert!(is_ann(&session));
     let (saved, response) = save(session, NOW);
@@ -222,7 +214,7 @@ fn beside_an_authentic_cookie_of_ours_an_old_one_does_not_count() {
 fn beside_a_cookie_that_is_kept_an_old_one_does_not_count() {
     let mut later_version = to_bytes(&good_value());
     later_version[0] = 2;
-    let request = request([old_pair(&old_value("bob")), pair(&to_text(&later_version))]);
+    let request = request([old_pair(&old_value(OLD, "bob")), pair(&to_text(&later_version))]);
     let session = load(&request, NOW);
     assert_eq!(session.origin(), Origin::Rejected(Reason::UnknownVersion));
     assert_eq!(save(session, NOW).0, Saved::Unchanged);
@@ -234,7 +226,7 @@ fn beside_a_cookie_of_our_name_that_is_not_ours_an_old_one_counts() {
     let mut forged = to_bytes(&good_value());
     *forged.last_mut().unwrap() ^= 1;
     for junk in ["junk".to_owned(), to_text(&forged)] {
-        let request = request([pair(&junk), old_pair(&old_value("ann"))]);
+        let request = request([pair(&junk), old_pair(&old_value(OLD, "ann"))]);
         assert!(is_ann(&load(&request, NOW)), "{junk}");
         let (saved, response) = save(load(&request, NOW), NOW);
         assert_eq!(saved, Saved::Written);
@@ -245,7 +237,7 @@ fn beside_a_cookie_of_our_name_that_is_not_ours_an_old_one_counts() {
 /// Bad input 62, `steps/decide`: a sign-out as the first click after the deployment.
 #[test]
 fn a_sign_out_as_the_first_click_removes_both() {
-    let request = request([old_pair(&old_value("ann"))]);
+    let request = request([old_pair(&old_value(OLD, "ann"))]);
     let mut session = load(&request, NOW);
     session.destroy();
     let (saved, response) = save(session, NOW);
@@ -263,7 +255,7 @@ fn a_sign_out_as_the_first_click_removes_both() {
 /// ended sessions the application's own hook knows it by its id.
 #[test]
 fn an_old_cookie_that_was_signed_out_is_refused_by_the_hook() {
-    let value = old_value("ann");
+    let value = old_value(OLD, "ann");
     let ended = load(&request([old_pair(&value)]), NOW).id();
     let sessions = migrating_for(SINCE..UNTIL)
         .revoked(move |session: &Session<Visit>| session.id() == ended)
@@ -271,14 +263,14 @@ fn an_old_cookie_that_was_signed_out_is_refused_by_the_hook() {
         .unwrap();
     let session = sessions.load_at(&request([old_pair(&value)]), NOW);
     assert_eq!(session.origin(), Origin::Rejected(Reason::Revoked));
-    let other = request([old_pair(&old_value("ann"))]);
+    let other = request([old_pair(&old_value(OLD, "ann"))]);
     assert!(is_ann(&sessions.load_at(&other, NOW)));
 }
 
 #[test]
 fn what_the_operator_ended_is_not_migrated() {
     let sessions = migrating();
-    let request = request([old_pair(&old_value("ann"))]);
+    let request = request([old_pair(&old_value(OLD, "ann"))]);
     sessions.reject_created_before(SINCE);
     assert!(is_ann(&sessions.load_at(&request, NOW)));
     sessions.reject_created_before(SINCE + Duration::MILLISECOND);
@@ -297,7 +289,7 @@ fn a_revoked_old_cookie_does_not_have_ours_of_an_unknown_key_removed() {
         assert_eq!(session.origin(), Origin::Rejected(Reason::Revoked));
         sessions.save_at(session, &mut response, NOW + SECOND).unwrap()
     };
-    let old = old_pair(&old_value("ann"));
+    let old = old_pair(&old_value(OLD, "ann"));
     let elsewhere = Second { key: [9; 32], ..second() };
     let ours = elsewhere.seal(&plaintext(created(NOW), &[0, 0]));
     assert_eq!(save(&[old.clone(), pair(&ours)]), Saved::Unchanged);
@@ -306,7 +298,7 @@ fn a_revoked_old_cookie_does_not_have_ours_of_an_unknown_key_removed() {
 
 #[test]
 fn what_the_old_key_did_not_seal_or_the_application_does_not_know_is_no_session() {
-    for value in ["junk".to_owned(), good_value(), old_value("")] {
+    for value in ["junk".to_owned(), good_value(), old_value(OLD, "")] {
         let session = load(&request([old_pair(&value)]), NOW);
         assert_eq!((session.origin(), &*session), (Origin::New, &Visit::default()), "{value}");
     }
@@ -315,7 +307,7 @@ fn what_the_old_key_did_not_seal_or_the_application_does_not_know_is_no_session(
 /// Work is bounded: as with cookies of ours, of too many none counts.
 #[test]
 fn of_too_many_old_cookies_none_counts() {
-    let ann = old_pair(&old_value("ann"));
+    let ann = old_pair(&old_value(OLD, "ann"));
     let with_junk = |count| {
         let junk = std::iter::repeat_n(old_pair("junk"), count);
         load(&request(junk.chain([ann.clone()])), NOW).origin()
@@ -333,7 +325,7 @@ fn while_an_older_schema_is_sealed_a_migrated_session_is_sealed_in_it() {
         .seal_as(0, |new: &Visit| (new.page_views, new.user.clone()))
         .build()
         .unwrap();
-    let session = sessions.load_at(&request([old_pair(&old_value("ann"))]), NOW);
+    let session = sessions.load_at(&request([old_pair(&old_value(OLD, "ann"))]), NOW);
     let mut response = HeaderMap::new();
     assert_eq!(sessions.save_at(session, &mut response, NOW).unwrap(), Saved::Written);
     let ours = ours_and_old(&response).0.unwrap();
@@ -343,7 +335,7 @@ fn while_an_older_schema_is_sealed_a_migrated_session_is_sealed_in_it() {
 #[test]
 fn a_form_that_a_migrated_visitor_was_shown_is_accepted() {
     let sessions = migrating();
-    let old = request([old_pair(&old_value("ann"))]);
+    let old = request([old_pair(&old_value(OLD, "ann"))]);
     let session = sessions.load_at(&old, NOW);
     let token = sessions.csrf_token_at(&session, NOW).unwrap();
     let ours = ours_and_old(&save(session, NOW).1).0.unwrap();

@@ -157,13 +157,6 @@ fn changed(value: &str, change: impl FnOnce(&mut Vec<u8>)) -> String {
     to_text(&bytes)
 }
 
-/// What the library that was used before has set.
-fn old_cookie() -> String {
-    let mut jar = cookie::CookieJar::new();
-    jar.private_mut(&old_key()).add((OLD_NAME, "ann"));
-    jar.get(OLD_NAME).unwrap().value().to_owned()
-}
-
 /// The values of a request's cookies, and the origin that they must have.
 fn request_of(line: &str) -> (Vec<String>, Origin) {
     use Reason::*;
@@ -183,7 +176,7 @@ fn request_of(line: &str) -> (Vec<String>, Origin) {
         "upgraded" | "older_under_seal_as" => (of_schema(1), Origin::Restored),
         "newer_under_seal_as" => (ours(NOW), Origin::Restored),
         "due_without_a_key_that_seals" => (ours(NOW - IDLE / 10), Origin::Restored),
-        "migrated" => (old_cookie(), Origin::Restored),
+        "migrated" => (old_value(OLD_NAME, "ann"), Origin::Restored),
         "unknown_version" => {
             (changed(&ours(NOW), |bytes| bytes[0] = 2), Origin::Rejected(UnknownVersion))
         }

@@ -42,11 +42,11 @@ impl Reader<'_> {
 
     /// A value with so many levels at most.
     fn value(&mut self, levels: usize) -> Option<Json> {
-        let word = |word| (self.rest.strip_prefix(word), word);
-        for (found, word) in [word("null"), word("true"), word("false")] {
-            if found.is_some() {
-                self.take(word)?;
-                return Some(if word == "null" { Json::Null } else { Json::Bool(word == "true") });
+        let words =
+            [("null", Json::Null), ("true", Json::Bool(true)), ("false", Json::Bool(false))];
+        for (word, json) in words {
+            if self.take(word).is_some() {
+                return Some(json);
             }
         }
         match self.rest.as_bytes().first()? {
@@ -59,33 +59,41 @@ impl Reader<'_> {
 
     fn list(&mut self, levels: usize) -> Option<Vec<Json>> {
         let inside = levels.checked_sub(1)?;
-        self.take("[")?;
         let mut list = Vec::new();
-        if self.take("]").is_some() {
-            return Some(list);
-        }
-        loop {
-            list.push(self.value(inside)?);
-            if self.take(",").is_none() {
-                return self.take("]").map(|()| list);
-            }
-        }
+        self.items("[", "]", |reader| {
+            list.push(reader.value(inside)?);
+            Some(())
+        })?;
+        Some(list)
     }
 
     fn object(&mut self, levels: usize) -> Option<BTreeMap<String, Json>> {
         let inside = levels.checked_sub(1)?;
-        self.take("{")?;
         let mut object = BTreeMap::new();
-        if self.take("}").is_some() {
-            return Some(object);
+        self.items("{", "}", |reader| {
+            let key = reader.text()?;
+            reader.take(":")?;
+            object.insert(key, reader.value(inside)?);
+            Some(())
+        })?;
+        Some(object)
+    }
+
+    /// What stands between two brackets, with commas between.
+    fn items(
+        &mut self,
+        open: &str,
+        close: &str,
+        mut item: impl FnMut(&mut Self) -> Option<()>,
+    ) -> Option<()> {
+        self.take(open)?;
+        if self.take(close).is_some() {
+            return Some(());
         }
         loop {
-            let key = self.text()?;
-            self.take(":")?;
-            let value = self.value(inside)?;
-            object.insert(key, value);
+            item(self)?;
             if self.take(",").is_none() {
-                return self.take("}").map(|()| object);
+                return self.take(close);
             }
         }
     }
@@ -266,13 +274,11 @@ pub fn dynamic(bytes: &[u8]) -> &'static str {
     if bytes.len() > MAX_TEXT {
         return "too_long";
     }
-    let sealed = |text: &[u8]| {
-        let data = [&second::varint(text.len() as u64)[..], text].concat();
-        let stamps = second::Stamps::created(NOW.unix_timestamp() as u64 * 1000);
-        SECOND.seal(&second::plaintext(stamps, &data))
-    };
+    let data_of = |text: &[u8]| [&second::varint(text.len() as u64)[..], text].concat();
+    let stamps = second::Stamps::created(NOW.unix_timestamp() as u64 * 1000);
+    let sealed = SECOND.seal(&second::plaintext(stamps, &data_of(bytes)));
     let json = std::str::from_utf8(bytes).ok().and_then(read);
-    let session = match (SESSIONS.decode_at(&sealed(bytes), NOW), &json) {
+    let session = match (SESSIONS.decode_at(&sealed, NOW), &json) {
         (Ok(session), Some(_)) => session,
         (Err(error), None) => {
             assert_eq!(error.reason(), Reason::InvalidPayload);
@@ -293,7 +299,7 @@ pub fn dynamic(bytes: &[u8]) -> &'static str {
     };
     let plaintext = SECOND.open(&value).expect("it was just sealed");
     let (_, data) = second::unpad(&plaintext).and_then(second::Stamps::read).unwrap();
-    let expected = [&second::varint(text.len() as u64)[..], text.as_bytes()].concat();
+    let expected = data_of(text.as_bytes());
     assert_eq!(String::from_utf8_lossy(data), String::from_utf8_lossy(&expected));
     // What was written once comes back.
     let again = SESSIONS.decode_at(&value, NOW).unwrap();

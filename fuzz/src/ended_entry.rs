@@ -1,8 +1,8 @@
 //! Entries of ended sessions, read and merged by `docs/format.md`.
 
 use super::NOW;
+use super::second::entry_check;
 use sealed_session::{Applied, ApplyError, EndedSessions};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use time::{Duration, OffsetDateTime};
 
@@ -36,9 +36,7 @@ fn created(id: &[u8; 16]) -> u64 {
 }
 
 pub(super) fn check(said: &[u8]) -> [u8; 4] {
-    let hash = Sha256::new().chain_update("sealed-session v1 entry");
-    let hash = hash.chain_update([0, NAMESPACE.len() as u8]).chain_update(NAMESPACE);
-    hash.chain_update(said).finalize()[..4].try_into().unwrap()
+    entry_check(NAMESPACE, said)
 }
 
 /// What an entry says.

@@ -33,10 +33,14 @@ fn open(path: &Path, ended: &EndedSessions) -> FileFeed {
     FileFeed::open_with_clock(path, ended, || NOW).unwrap()
 }
 
-/// What the whole lines say, in order.
-fn lines(bytes: &[u8]) -> Vec<Result<Fact, ApplyError>> {
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let lines = bytes[..whole].split_inclusive(|byte| *byte == b'\n');
+/// Up to the end of the last whole line.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)]
+}
+
+/// What whole lines say, in order.
+fn read_lines(whole: &[u8]) -> Vec<Result<Fact, ApplyError>> {
+    let lines = whole.split_inclusive(|byte| *byte == b'\n');
     let said = |line: &[u8]| match URL_SAFE_NO_PAD.decode(&line[..line.len() - 1]) {
         Ok(entry) if line.len() - 1 <= MAX_LINE => read(&entry),
         _ => Err(ApplyError::NotAnEntry),
@@ -62,14 +66,13 @@ fn appended(facts: &[Fact]) -> Option<Fact> {
 pub fn feed_file(bytes: &[u8]) -> &'static str {
     let folder = folder();
     let path = written(&folder, bytes);
-    let said = lines(bytes);
+    let whole = whole_lines(bytes);
+    let said = read_lines(whole);
     let mut facts: Vec<Fact> = said.iter().flatten().copied().collect();
     let (one, two) = (list(), list());
     let feed = open(&path, &one);
     assert_eq!((feed.health().error, feed.health().unsent), (None, 0));
     let after = fs::read(&path).unwrap();
-    let whole =
-        &bytes[..bytes.len() - bytes.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len)];
     assert!(after.starts_with(whole), "whole lines stay");
     assert!(after.ends_with(b"\n"), "it says for how long ends are kept");
     // Another process, which is there at the same time.

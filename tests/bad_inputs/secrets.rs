@@ -174,9 +174,7 @@ fn logs_of_ended_sessions_tokens_and_migrations_show_no_secret() {
         sessions.load_at(&brought, created).destroy();
     }
     // A cookie of the library that was used before.
-    let mut jar = cookie::CookieJar::new();
-    jar.private_mut(&old_key()).add(("user", MARKER));
-    let old = jar.get("user").unwrap().value().to_owned();
+    let old = old_value("user", MARKER);
     let later = NOW + Duration::HOUR;
     let session = sessions.load_at(&request([format!("user={old}")]), later);
     assert_ne!(session.origin(), Origin::New);

@@ -138,6 +138,13 @@ pub(crate) fn value_with_marker() -> String {
     sealed(created(NOW), &visit_bytes(7, MARKER))
 }
 
+/// What the library that was used before has set, each time another value.
+pub(crate) fn old_value(name: &'static str, text: &str) -> String {
+    let mut jar = cookie::CookieJar::new();
+    jar.private_mut(&old_key()).add(Cookie::new(name, text.to_owned()));
+    jar.get(name).unwrap().value().to_owned()
+}
+
 /// The key of the library that was used before.
 pub(crate) fn old_key() -> cookie::Key {
     cookie::Key::from(&std::array::from_fn::<u8, 64, _>(|place| 200 - place as u8))

@@ -1,11 +1,10 @@
 //! Whether a text has something in it that it must not: keys, plaintext or a cookie's value, in any of
 //! the ways in which bytes get into a text.
 
-use crate::support::fixtures::{KEY, MARKER, OTHER_KEY, old_key, value_with_marker};
+use crate::support::fixtures::{APP, KEY, MARKER, NAME, OTHER_KEY, old_key, value_with_marker};
+use crate::support::second::Second;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use hkdf::Hkdf;
-use sha2::Sha256;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
@@ -40,9 +39,7 @@ fn spellings(secret: &[u8]) -> BTreeSet<String> {
 }
 
 pub(crate) fn derived(key: &[u8; 32], info: &str) -> [u8; 32] {
-    let mut out = [0; 32];
-    Hkdf::<Sha256>::new(None, key).expand(info.as_bytes(), &mut out).unwrap();
-    out
+    Second::new(*key, APP, NAME).derive(info)
 }
 
 /// What the tests' secrets would look like.

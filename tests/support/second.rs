@@ -10,7 +10,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use xaes_256_gcm::Xaes256Gcm;
 use xaes_256_gcm::aead::{Aead, KeyInit, Payload};
 
@@ -35,7 +35,7 @@ impl Second {
         Second { key, app: app.to_owned(), name: name.to_owned(), nonce: [0x24; NONCE_LEN] }
     }
 
-    fn derive<const N: usize>(&self, info: &str) -> [u8; N] {
+    pub(crate) fn derive<const N: usize>(&self, info: &str) -> [u8; N] {
         let mut out = [0; N];
         Hkdf::<Sha256>::new(None, &self.key).expand(info.as_bytes(), &mut out).unwrap();
         out
@@ -197,4 +197,12 @@ pub(crate) fn unpad(plaintext: &[u8]) -> Option<&[u8]> {
 /// A whole plaintext, padded to a multiple of 16.
 pub(crate) fn plaintext(stamps: Stamps, data: &[u8]) -> Vec<u8> {
     pad([&stamps.to_bytes(), data].concat(), 16)
+}
+
+/// The check of an entry of ended sessions, over what it says.
+pub(crate) fn entry_check(namespace: &str, said: &[u8]) -> [u8; 4] {
+    let hash = Sha256::new().chain_update("sealed-session v1 entry");
+    let len = u16::try_from(namespace.len()).unwrap().to_be_bytes();
+    let hash = hash.chain_update(len).chain_update(namespace).chain_update(said);
+    hash.finalize()[..4].try_into().unwrap()
 }

@@ -30,9 +30,6 @@ const MARK: u64 = 48;
 /// these it is not, so that none is lost.
 const MAX_LATER: usize = 65_536;
 
-/// Milliseconds after which writing the file anew is tried again if it failed: the disk may be full.
-const BETWEEN_COMPACTIONS: u64 = 60_000;
-
 /// What became of an attempt to append.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Appended {
@@ -59,8 +56,8 @@ pub(crate) struct Log {
     foreign_told: OncePerMinute,
     /// The size after the last compaction: it must grow by half before the next.
     compacted: u64,
-    /// When the last compaction failed, if it did.
-    not_compacted: Option<Timestamp>,
+    /// A compaction that failed is tried again in a minute: the disk may be full.
+    attempts: OncePerMinute,
 }
 
 impl Log {
@@ -80,7 +77,7 @@ impl Log {
             later: Vec::new(),
             foreign_told: OncePerMinute::default(),
             compacted: 0,
-            not_compacted: None,
+            attempts: OncePerMinute::default(),
         })
     }
 
@@ -216,14 +213,11 @@ impl Log {
             self.write(&text)?;
             self.ended.confirm(&unsent);
         }
-        if self.is_compactable() && self.may_compact(now) {
-            // Everything is in the file all the same.
+        if self.is_compactable() && self.attempts.may(now) {
             match self.try_compact() {
-                Ok(()) => self.not_compacted = None,
-                Err(problem) => {
-                    events::feed_not_compacted(&problem);
-                    self.not_compacted = Some(now);
-                }
+                Ok(()) => self.attempts = OncePerMinute::default(),
+                // Everything is in the file all the same.
+                Err(problem) => events::feed_not_compacted(&problem),
             }
         }
         Ok(())
@@ -273,12 +267,6 @@ impl Log {
 
     fn is_compactable(&self) -> bool {
         self.len > most_bytes(self.ended.list.facts() as u64, self.compacted)
-    }
-
-    /// Whether it did not fail within the last minute.
-    fn may_compact(&self, now: Timestamp) -> bool {
-        self.not_compacted
-            .is_none_or(|at| now.millis().abs_diff(at.millis()) >= BETWEEN_COMPACTIONS)
     }
 
     /// Writes a new file and renames it over this one, whose lock is held.
@@ -350,7 +338,7 @@ mod tests {
     impl Log {
         /// When the last compaction failed, if it did.
         pub(in crate::ended::file_feed) fn not_compacted(&self) -> Option<Timestamp> {
-            self.not_compacted
+            self.attempts.last()
         }
     }
 

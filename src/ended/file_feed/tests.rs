@@ -35,6 +35,12 @@ impl Host {
         Process { ended, carrier, health, start: Instant::now() }
     }
 
+    /// Appends what a process or somebody else has written.
+    fn append(&self, text: impl AsRef<[u8]>) {
+        let mut file = OpenOptions::new().append(true).open(&self.path).unwrap();
+        std::io::Write::write_all(&mut file, text.as_ref()).unwrap();
+    }
+
     fn lines(&self) -> usize {
         std::fs::read_to_string(&self.path).unwrap().lines().count()
     }
@@ -194,8 +200,7 @@ fn a_line_that_was_never_finished_is_cut_off_before_the_next() {
     for torn in 1..40 {
         // A process was killed after it wrote this much of its line.
         let line = whole.rsplit(|byte| *byte == b'\n').nth(1).unwrap();
-        let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
-        std::io::Write::write_all(&mut file, &line[..torn]).unwrap();
+        host.append(&line[..torn]);
         two.end(&torn.to_string(), 0);
         two.round(0);
         one.round(0);
@@ -255,9 +260,8 @@ fn a_file_with_more_lines_of_later_versions_than_are_kept_is_not_written_anew() 
         let host = Host::new();
         let mut one = host.process(KEEP);
         let later = base64_simd::URL_SAFE_NO_PAD.encode_to_string([2; 18]) + "\n";
-        let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
         let text = later.repeat(count) + "of nobody\n";
-        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        host.append(text);
         one.end("17", 0);
         one.round(0);
         assert_eq!(host.lines(), 2 + count + usize::from(!is_rewritten), "{count}");
@@ -268,8 +272,7 @@ fn a_file_with_more_lines_of_later_versions_than_are_kept_is_not_written_anew() 
 fn ends_are_carried_though_the_file_cannot_be_written_anew() {
     let host = Host::new();
     let mut one = host.process(KEEP);
-    let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
-    std::io::Write::write_all(&mut file, "of nobody\n".repeat(200_000).as_bytes()).unwrap();
+    host.append("of nobody\n".repeat(200_000));
     // It stands in the way of the new file, and cannot be removed as one.
     let in_the_way = host.path.with_file_name(".ended.log.new");
     std::fs::create_dir(&in_the_way).unwrap();
@@ -317,8 +320,7 @@ fn a_link_to_the_file_is_left_when_the_file_is_written_anew() {
         std::os::unix::fs::symlink(&host.path, &link.path).unwrap();
         let mut one = link.process(KEEP);
         let mut two = two.take().unwrap_or_else(|| host.process(KEEP));
-        let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
-        std::io::Write::write_all(&mut file, "of nobody\n".repeat(200_000).as_bytes()).unwrap();
+        host.append("of nobody\n".repeat(200_000));
         one.end("17", 0);
         one.round(0);
         assert_eq!(host.lines(), 2, "it was written anew");
@@ -335,7 +337,6 @@ fn a_link_to_the_file_is_left_when_the_file_is_written_anew() {
 fn foreign_lines_are_skipped() {
     let host = Host::new();
     let (mut one, mut two) = (host.process(KEEP), host.process(KEEP));
-    let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
     let other = EndedSessions::new("blog", KEEP);
     other.end_all_of("17").unwrap();
     let mut foreign = b"hello\n\n\xff\xfe\0\n".to_vec();
@@ -350,7 +351,7 @@ fn foreign_lines_are_skipped() {
     );
     foreign.extend_from_slice(&vec![b'A'; 100_000]);
     foreign.push(b'\n');
-    std::io::Write::write_all(&mut file, &foreign).unwrap();
+    host.append(&foreign);
     one.end("17", 0);
     one.round(0);
     two.round(0);
@@ -376,8 +377,7 @@ fn lines_that_are_appended_again_change_nothing() {
     let known = cuts(&one);
     let backwards: Vec<&str> = older.lines().rev().collect();
     let again = older.clone() + &text(&host) + &backwards.join("\n") + "\n";
-    let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
-    std::io::Write::write_all(&mut file, again.as_bytes()).unwrap();
+    host.append(again);
     let lines = host.lines();
     one.round(10);
     two.round(10);
@@ -485,9 +485,8 @@ fn a_file_of_superfluous_lines_is_written_anew_with_all_that_counts() {
     one.round(0);
     let line = std::fs::read_to_string(&host.path).unwrap().lines().last().unwrap().to_owned();
     let later = base64_simd::URL_SAFE_NO_PAD.encode_to_string([2, 1, 2, 3]);
-    let mut file = OpenOptions::new().append(true).open(&host.path).unwrap();
     let text = format!("{line}\n").repeat(30_000) + &later + "\nof nobody\n";
-    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    host.append(text);
     // Somebody was killed while he wrote it anew.
     std::fs::write(host.path.with_file_name(".ended.log.new"), "rubbish").unwrap();
     one.end("18", 0);

@@ -234,18 +234,14 @@ fn main() {
     let one = rows_of_one_cookie();
     let len = one.last().expect("the accepted one").request[COOKIE].len() - NAME.len() - 1;
     println!("Values of {len} characters, in ns:\n");
-    println!(
-        "| refused as | row | the cookie | load | load and save |\n| --- | ---: | --- | ---: | ---: |"
-    );
-    print(&sessions, &one);
+    print(&sessions, "the cookie", &one);
     println!("\nSeveral of them:\n");
-    println!(
-        "| refused as | row | the cookies | load | load and save |\n| --- | ---: | --- | ---: | ---: |"
-    );
-    print(&sessions, &rows_of_several_cookies());
+    print(&sessions, "the cookies", &rows_of_several_cookies());
 }
 
-fn print(sessions: &Sessions<Login>, rows: &[Row]) {
+fn print(sessions: &Sessions<Login>, what: &str, rows: &[Row]) {
+    println!("| refused as | row | {what} | load | load and save |");
+    println!("| --- | ---: | --- | ---: | ---: |");
     let load = |row: &Row| sessions.load_at(black_box(&row.request), NOW);
     for row in rows {
         let origin = row.refused.map_or(Origin::Restored, Origin::Rejected);
