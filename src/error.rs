@@ -13,6 +13,7 @@ use crate::random::NoRandomness;
 use crate::rules::reason::Reason;
 use crate::wire::limits::write::WriteError;
 use crate::wire::limits::{MAX_DEPTH, MAX_ELEMENTS};
+use std::fmt;
 
 /// [`Sessions::decode`](crate::Sessions::decode) did not accept a value. Nobody needs to act:
 /// the visitor starts anew.
@@ -122,6 +123,21 @@ impl From<NoRandomness> for EncodeError {
 }
 
 impl EncodeError {
+    /// What a counter names it.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            EncodeError::TooLarge { .. } => "too_large",
+            EncodeError::Serialize { .. } => "serialize",
+            EncodeError::TooDeep { .. } => "too_deep",
+            EncodeError::TooManyElements { .. } => "too_many_elements",
+            EncodeError::RoundTrip { .. } => "round_trip",
+            EncodeError::Randomness => "randomness",
+            EncodeError::NoSealingKey => "no_sealing_key",
+            EncodeError::Ended => "ended",
+        }
+    }
+
     /// Tells the developer why data of this type was not written.
     pub(crate) fn of_write(error: WriteError<postcard::Error>, type_name: &'static str) -> Self {
         match error {
@@ -140,8 +156,8 @@ pub(crate) const ROUND_TRIP_CAUSES: &str = "postcard is not self-describing, so 
     `serde_json::Value`, lists of empty elements and nesting deeper than 128";
 
 /// A configuration that [`build`](crate::SessionsBuilder::build) refuses. The message names the
-/// setting and the fix.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// setting and the fix. `Debug` prints the same as `Display`, because `main` returns it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{setting}`: {problem}")]
 pub struct ConfigError {
     setting: &'static str,
@@ -156,6 +172,12 @@ impl ConfigError {
     /// Returns the builder's method whose argument was refused.
     pub fn setting(&self) -> &'static str {
         self.setting
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -175,6 +197,14 @@ mod tests {
 
     fn nest(levels: usize) -> Nest {
         (1..levels).fold(Nest(None), |inside, _| Nest(Some(Box::new(inside))))
+    }
+
+    #[test]
+    fn a_configuration_that_main_returns_is_the_message() {
+        let builder = Sessions::<()>::builder("shop", KeyRing::new(Key::generate()));
+        let error = builder.cookie_name("").build().unwrap_err();
+        assert!(error.to_string().starts_with("`cookie_name`: "), "{error}");
+        assert_eq!(format!("{error:?}"), error.to_string());
     }
 
     #[test]

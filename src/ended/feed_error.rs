@@ -1,9 +1,10 @@
 //! What can go wrong with a feed.
 
-use std::io;
+use std::{fmt, io};
 
-/// A feed could not be opened, or does not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+/// A feed could not be opened, or does not do what it was asked. `Debug` prints what `Display` does
+/// and what the system said, because `main` returns it.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum FeedError {
     /// The list has a feed, and an end that one has sent would never reach the other.
@@ -58,5 +59,26 @@ impl FeedError {
             Some(source) => format!("{self}: {source}"),
             None => self.to_string(),
         }
+    }
+}
+
+impl fmt::Debug for FeedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_main_returns_is_the_message_with_what_the_system_said() {
+        let full = io::Error::other("no space left");
+        let error =
+            FeedError::Disk { path: "ended.log".to_owned(), action: "written", source: full };
+        assert_eq!(error.to_string(), "the file of ended sessions ended.log cannot be written");
+        assert_eq!(format!("{error:?}"), format!("{error}: no space left"));
+        assert_eq!(format!("{:?}", FeedError::AnotherFeed), FeedError::AnotherFeed.to_string());
     }
 }
