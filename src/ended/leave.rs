@@ -22,6 +22,9 @@ const MAX_SHARDS_AT_ONCE: u64 = 16;
 /// When room is needed, one in this many entries leaves, so that looking for the oldest is rare.
 const EVICTED_PART: usize = 256;
 
+/// Of a full list counters leave first, down to one in this many entries.
+const COUNTERS_PART: usize = 8;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Id,
@@ -102,15 +105,17 @@ impl Locked<'_> {
         }
         self.sweep_all();
         while self.entries() > max {
-            // Counters are as young as the last flood and nothing ended by them: they must not
-            // crowd out what did. The looping user that they are for does not fill half a list.
-            let counters = self.writer.counts * 2 > self.entries();
+            // Nothing ended by a counter, so counters must not crowd out what did: each user who signs
+            // out once has one. The looping user that they are for fills no eighth of a list.
+            let counters = self.writer.counts * COUNTERS_PART > self.entries();
             let oldest = self.oldest((max / EVICTED_PART).max(1), counters);
-            self.writer.evicted += oldest.len() as u64;
+            if !counters {
+                self.writer.evicted += oldest.len() as u64;
+            }
             for (_, kind, place) in oldest {
                 self.remove(kind, place, Raise::Yes);
             }
-            if self.writer.full_told.may(self.now) {
+            if !counters && self.writer.full_told.may(self.now) {
                 events::list_full(max, self.list.everyone());
             }
         }

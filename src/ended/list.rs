@@ -106,7 +106,8 @@ pub struct EndedStatus {
     pub unsent: usize,
     /// Entries that lie too far ahead of this server's clock and are judged again.
     pub set_aside: usize,
-    /// Entries that had to leave for room since the start. Raise `with_max_entries` if it grows.
+    /// Ids and subjects that had to leave for room since the start. Raise `with_max_entries` if it
+    /// grows. (Counters that left are not in it, because nothing ended by them.)
     pub evicted: u64,
     /// Sessions created before this time are refused on this server.
     pub everyone: Option<OffsetDateTime>,

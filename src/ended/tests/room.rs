@@ -126,16 +126,18 @@ fn counters_count_as_entries_and_leave_without_raising_anything() {
 }
 
 #[test]
-fn counters_leave_for_room_only_while_they_are_more_than_half() {
+fn counters_leave_for_room_only_while_they_are_more_than_an_eighth() {
     let left = |max_entries, users| {
         let list = list().with_max_entries(max_entries);
         for n in 0..users {
             destroy(&list, sign_in(&list, &n.to_string(), NOON + n, n), NOON + HOUR);
         }
-        (list.status().ids, list.status().counters)
+        let status = list.status();
+        (status.ids, status.counters, status.evicted, status.everyone.is_some())
     };
-    assert_eq!(left(5, 3), (2, 3), "of three and three an id leaves");
-    assert_eq!(left(6, 4), (3, 3), "of four and four an id, of three and four a counter");
+    assert_eq!(left(7, 6), (6, 1, 0, false), "counters leave, and nobody is signed out by that");
+    assert_eq!(left(8, 7), (7, 1, 0, false), "one of eight is no more than an eighth");
+    assert_eq!(left(8, 8), (7, 1, 1, true), "so an id leaves");
 }
 
 #[test]
