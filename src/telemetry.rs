@@ -12,6 +12,7 @@
 //! | `sealed_session_cookie_bytes` | | their cookies: name, `=` and value, of which a browser takes 4096 (a histogram) |
 //! | `sealed_session_written_total` | `cause`: `changed`, `renewed` (by `renew` or `reset`), `form` (a new visitor got a form token), `due` (for renewal), `upgraded` (to another schema), `migrated` | responses that set the cookie |
 //! | `sealed_session_kept_total` | `reason` | changes that were not written, because the cookie is kept for another server |
+//! | `sealed_session_unsaved_total` | `error`: `too_large`, `no_sealing_key` and the like, or `in_use` | changes that were not written, because they could not be sealed or the session was still in use when the response was ready |
 //! | `sealed_session_migrated_total` | | cookies of another library that were accepted |
 //!
 //! with a feed of ended sessions, by `namespace`:
@@ -229,6 +230,18 @@ pub(crate) fn others_not_ended(type_name: &str, warnings: &Warnings, now: Timest
     }
 }
 
+/// A handler's change could not be sealed: the caller of `save` gets the error.
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
+pub(crate) fn change_failed(error: &EncodeError) {
+    #[cfg(feature = "metrics")]
+    unsaved(error.label());
+}
+
+#[cfg(feature = "metrics")]
+fn unsaved(error: &'static str) {
+    metrics::counter!("sealed_session_unsaved_total", "error" => error).increment(1);
+}
+
 /// A renewal that nobody asked for could not be sealed.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 pub(crate) fn renewal_deferred(error: &EncodeError) {
@@ -289,6 +302,8 @@ pub(crate) fn save_failed(error: &EncodeError) {
 #[cfg(feature = "_adapter")]
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 pub(crate) fn still_in_use(type_name: &str) {
+    #[cfg(feature = "metrics")]
+    unsaved("in_use");
     #[cfg(feature = "tracing")]
     tracing::error!(
         target: TARGET,

@@ -60,6 +60,8 @@ alerts! {
         "web-1" r#"sealed_session_key_state{key_id="OLD",state="revoked"}"# |is| is == 1.0;
     cookies_near_the_limit: "SealedSessionCookieNearLimit" of large_sessions, quiet 19, fires 30,
         "web-1" "sealed_session_cookie_bytes_sum" |bytes| bytes > 3584.0 * 10.0;
+    sessions_that_cannot_be_saved: "SealedSessionUnsaved" of sessions_too_large, quiet 19, fires 30,
+        "web-1" r#"sealed_session_unsaved_total{error="too_large"}"# |count| count > 0.0;
     a_feed_that_is_behind: "SealedSessionEndedFeedBehind" of lonely_feed, quiet 19, fires 25,
         "web-1" r#"sealed_session_ended_feed_behind{namespace="shop"}"# |behind| behind == 1.0;
     data_that_changed_its_shape: "SealedSessionInvalidPayload" of another_shape, quiet 19, fires 30,

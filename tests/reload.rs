@@ -367,6 +367,27 @@ fn each_change_of_what_is_wrong_is_reported_once() {
 }
 
 #[test]
+fn a_file_that_is_accepted_again_is_told_once() {
+    log::listen();
+    let mut keys = reloader(&one_key());
+    let accepted = "key file is accepted again, the keys in use stay";
+    let good = one_key().to_text();
+    keys.poll(Ok(good.as_bytes()), at(0));
+    keys.poll(Err(KeyFile::open("no/such/file").unwrap_err()), at(1));
+    assert!(!log::heard().contains(accepted));
+    keys.poll(Ok(good.as_bytes()), at(2));
+    keys.poll(Ok(good.as_bytes()), at(3));
+    let text = log::heard();
+    assert_eq!(text.matches(accepted).count(), 1, "{text}");
+    assert!(text.contains("generation=1"), "{text}");
+    // A new file that ends the trouble has an event of its own.
+    keys.poll(Ok(b"generation = "), at(4));
+    keys.poll(Ok(rotated().to_text().as_bytes()), at(5));
+    let text = log::heard();
+    assert!(text.contains("key file reloaded") && !text.contains(accepted), "{text}");
+}
+
+#[test]
 fn debug_of_a_reloader_shows_its_health() {
     let keys = reloader(&one_key());
     assert_eq!(format!("{keys:?}"), format!("Reloader {{ health: {:?}, .. }}", keys.health()));

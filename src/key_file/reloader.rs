@@ -162,7 +162,11 @@ impl Reloader {
     /// call, and taken all the same (with an ERROR event) if it revokes a key in use or raises
     /// `reject_created_before`.
     pub fn poll(&mut self, read: Result<&[u8], KeyFileError>, now: OffsetDateTime) -> Polled {
+        let had_error = self.health.last_error.is_some();
         let polled = self.take_in(read, now);
+        if had_error && polled == Polled::Unchanged {
+            telemetry::key_file::recovered(self.health.generation);
+        }
         self.tell(now);
         polled
     }

@@ -89,8 +89,8 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         // 3. Data → cipher → envelope → Set-Cookie, if the session has not ended meanwhile.
         let warnings = &self.live.warnings;
         let saved = match decision {
-            Decision::Write => match self.write(meta, data, draft, headers, now)? {
-                Ok(()) => {
+            Decision::Write => match self.write(meta, data, draft, headers, now) {
+                Ok(Ok(())) => {
                     telemetry::written(match (meta.changes.renewed, changed) {
                         (true, _) => "renewed",
                         (false, true) => "changed",
@@ -98,9 +98,13 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
                     });
                     Saved::Written
                 }
-                Err(reason) => {
+                Ok(Err(reason)) => {
                     telemetry::ended_meanwhile(reason.text(), type_name::<T>(), warnings, now);
                     Saved::Kept
+                }
+                Err(error) => {
+                    telemetry::change_failed(&error);
+                    return Err(error);
                 }
             },
             Decision::Renew => match self.write(meta, data, draft, headers, now) {

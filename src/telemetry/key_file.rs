@@ -110,6 +110,13 @@ pub(crate) fn refused(error: &KeyFileError) {
     tracing::error!(target: TARGET, %error, "key file refused, the keys in use stay");
 }
 
+/// A key file that was refused or could not be read says again what is in use.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+pub(crate) fn recovered(generation: u64) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: TARGET, generation, "key file is accepted again, the keys in use stay");
+}
+
 /// A cookie names a key that the file, read since, does not have.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
 pub(crate) fn key_stays_unknown(

@@ -122,6 +122,14 @@ pub(crate) fn large_sessions() -> Story {
     })
 }
 
+/// Sessions grow past what a cookie holds.
+pub(crate) fn sessions_too_large() -> Story {
+    alone(40, |server, minute| {
+        let text = "x".repeat(if minute < EVENT { 300 } else { 5_000 });
+        server.serve(&mut String::new(), &text, at(minute));
+    })
+}
+
 /// A release whose data has another shape, under the same `schema_version`.
 pub(crate) fn another_shape() -> Story {
     let other: Sessions<u32> = Sessions::builder("shop", KeyRing::new(key(1))).build().unwrap();
