@@ -40,6 +40,19 @@ async fn sign_out(mut session: Extracted<Visit>) {
     session.destroy();
 }
 
+#[derive(Deserialize)]
+struct Message {
+    text: String,
+    token: String,
+}
+
+async fn message(session: Extracted<Visit>, Form(form): Form<Message>) -> Response {
+    match session.verify_csrf(&form.token) {
+        true => form.text.into_response(),
+        false => StatusCode::FORBIDDEN.into_response(),
+    }
+}
+
 async fn account(session: Extracted<Visit>) -> Response {
     match &session.user {
         Some(user) => user.clone().into_response(),
@@ -53,6 +66,7 @@ fn app(sessions: Sessions<Visit>) -> Router {
         .route("/account", on_get(account))
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
+        .route("/message", post(message))
         .layer(SessionLayer::new(sessions))
 }
 
@@ -65,9 +79,9 @@ fn get(path: &str) -> Request<Body> {
     Request::get(path).body(Body::empty()).unwrap()
 }
 
-fn post_form(path: &str, form: &'static str) -> Request<Body> {
+fn post_form(path: &str, form: impl Into<Body>) -> Request<Body> {
     let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
-    request.body(Body::from(form)).unwrap()
+    request.body(form.into()).unwrap()
 }
 
 async fn text(response: Response) -> String {
@@ -128,6 +142,19 @@ async fn signing_in_and_out() {
     ann.send(post_form("/sign-out", "")).await;
     assert_eq!(ann.cookie, None);
     assert_eq!(text(ann.send(get("/")).await).await, "Hello, stranger!");
+}
+
+#[tokio::test]
+async fn a_message_is_posted_with_the_forms_token_only() {
+    let sessions = sessions();
+    let session = Session::new(Visit { user: Some("Ann".to_owned()), page_views: 7 });
+    let token = sessions.csrf_token(&session).unwrap();
+    for (token, status) in [(&*token, StatusCode::OK), ("", StatusCode::FORBIDDEN)] {
+        let mut request = post_form("/message", format!("text=hello&token={token}"));
+        request.headers_mut().insert(COOKIE, sessions.cookie_for(&session).unwrap());
+        let response = app(sessions.clone()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+    }
 }
 
 #[tokio::test]

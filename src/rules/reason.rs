@@ -16,8 +16,8 @@ pub enum Reason {
     Malformed,
     /// An envelope of version 2 to 15: a newer release sealed it. The cookie is kept.
     UnknownVersion,
-    /// Sealed with a key that is not in the ring (perhaps not yet). The cookie is kept
-    /// unless the handler changes the session.
+    /// Sealed with a key that is not in the ring (perhaps not yet). The cookie is left:
+    /// only a change is written over it.
     UnknownKey,
     /// Sealed with a key of the ring that no longer opens: retired or revoked.
     RetiredKey,
@@ -39,8 +39,8 @@ pub enum Reason {
     /// [`reject_created_before`](crate::Sessions::reject_created_before).
     Revoked,
     /// Authentic, but the session ended before its deadlines: its id, all sessions of its subject, or
-    /// all that are as old ([`EndedSessions`](crate::EndedSessions)). The cookie is kept unless the
-    /// handler changes the session.
+    /// all that are as old ([`EndedSessions`](crate::EndedSessions)). The cookie is left: only a
+    /// change is written over it.
     Ended,
     /// Authentic, and of a newer schema than this server's. The cookie is kept.
     NewerSchema,
@@ -60,7 +60,7 @@ pub(crate) enum Treatment {
     /// Not removed, but overwritten by a change.
     Leave,
     /// Removed: nobody will ever accept it.
-    Clear,
+    Remove,
 }
 
 impl Reason {
@@ -113,7 +113,7 @@ impl Reason {
             | Reason::Forged
             | Reason::InvalidPayload
             | Reason::OldSchema
-            | Reason::Revoked => Treatment::Clear,
+            | Reason::Revoked => Treatment::Remove,
         }
     }
 }

@@ -60,7 +60,7 @@ impl Facts {
             return Decision::Write;
         }
         // 4. Nobody will ever accept the cookie. Of several, removing one could leave an attacker's.
-        if self.origin.treatment() == Some(Treatment::Clear) && self.cookies == Cookies::One {
+        if self.origin.treatment() == Some(Treatment::Remove) && self.cookies == Cookies::One {
             return if shared { Decision::Defer } else { Decision::Remove };
         }
         // 5. In use, and the idle deadline comes nearer.
