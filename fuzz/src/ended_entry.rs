@@ -182,15 +182,15 @@ pub(super) fn assert_knows(list: &EndedSessions, facts: &[Fact]) {
         facts.iter().filter(|fact| is_ahead(**fact)).map(|fact| without_keep(*fact)).collect();
     assert_eq!(status.set_aside, ahead.len());
 
-    let disputed = disputed(facts);
-    let expected = merged(facts, everyone, &disputed);
+    let crowded = crowded(facts);
+    let expected = merged(facts, everyone, &crowded);
     list.mark_all_unsent();
     let told: Vec<Fact> = list
         .unsent(usize::MAX)
         .entries()
         .map(|entry| read(entry.as_ref()).expect("it is written"))
         .collect();
-    assert_eq!(merged(&told, everyone, &disputed), expected);
+    assert_eq!(merged(&told, everyone, &crowded), expected);
 }
 
 /// What is set aside of a length is its time.
@@ -219,13 +219,13 @@ fn everyone_of(fact: Fact) -> Option<u64> {
 /// The facts as one: the ended ids that nothing else ends, and the cuts.
 type Merged = (BTreeMap<[u8; 16], u32>, BTreeMap<[u8; 16], (u32, u64)>);
 
-fn merged(facts: &[Fact], everyone: u64, disputed: &BTreeSet<[u8; 16]>) -> Merged {
-    let mut ids: BTreeMap<[u8; 16], ([u8; 16], u32)> = BTreeMap::new();
+fn merged(facts: &[Fact], everyone: u64, crowded: &BTreeSet<[u8; 16]>) -> Merged {
+    let mut ids: BTreeMap<[u8; 16], u32> = BTreeMap::new();
     let mut cuts: BTreeMap<[u8; 16], (u32, u64)> = BTreeMap::new();
     for fact in facts.iter().filter(|fact| until(**fact) > now() && !is_ahead(**fact)) {
         match *fact {
-            Fact::Id { id, subject, cut } => {
-                let (_, greatest) = ids.entry(id).or_insert((subject, 0));
+            Fact::Id { id, cut, .. } => {
+                let greatest = ids.entry(id).or_default();
                 *greatest = cut.max(*greatest);
             }
             Fact::Cut { subject, number, time } => {
@@ -235,24 +235,24 @@ fn merged(facts: &[Fact], everyone: u64, disputed: &BTreeSet<[u8; 16]>) -> Merge
             Fact::Everyone { .. } | Fact::Keep { .. } => {}
         }
     }
-    ids.retain(|id, (subject, cut)| {
-        let is_covered = cuts.get(subject).is_some_and(|(number, _)| number > cut);
-        created(id) >= everyone && !is_covered && !disputed.contains(id)
-    });
-    (ids.into_iter().map(|(id, (_, cut))| (id, cut)).collect(), cuts)
+    ids.retain(|id, _| created(id) >= everyone && !crowded.contains(id));
+    (ids, cuts)
 }
 
-/// The ids that two subjects are said to have ended. One of the two is forged, and whether the true one's
-/// cut covered the id before both were known is a matter of order.
-fn disputed(facts: &[Fact]) -> BTreeSet<[u8; 16]> {
-    let mut subjects: BTreeMap<[u8; 16], BTreeSet<[u8; 16]>> = BTreeMap::new();
+/// The ids of subjects that have ended so many that a cut lets them go: whether it came before or after
+/// them is a matter of order.
+fn crowded(facts: &[Fact]) -> BTreeSet<[u8; 16]> {
+    let mut ids: BTreeMap<[u8; 16], BTreeSet<[u8; 16]>> = BTreeMap::new();
     for fact in facts {
         if let Fact::Id { id, subject, .. } = *fact {
-            subjects.entry(id).or_default().insert(subject);
+            ids.entry(subject).or_default().insert(id);
         }
     }
-    subjects.into_iter().filter(|(_, subjects)| subjects.len() > 1).map(|(id, _)| id).collect()
+    ids.into_values().filter(|ids| ids.len() >= MOST_OF_A_USER).flatten().collect()
 }
+
+/// So many ids of a user are listed; the next one ends all sessions of that user.
+pub(super) const MOST_OF_A_USER: usize = 64;
 
 /// A cut that was made later counts as made then: in the year 2527.
 const LATEST_CUT: u64 = (1 << 44) - 1;

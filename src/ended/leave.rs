@@ -6,7 +6,6 @@
 use crate::ended::events;
 use crate::ended::packed::{CutValue, Key, MAX_CUT_TIME, PackedCut, Place, SHARDS};
 use crate::ended::put::{Locked, MAX_EVERYONE_AHEAD, after, last_of_cut};
-use crate::ended::subject::Subject;
 #[cfg(feature = "redis")]
 use crate::ended::{entry::Entry, list::EndedSessions, number::NO_CUT};
 use crate::timestamp::Timestamp;
@@ -62,14 +61,15 @@ impl Locked<'_> {
     fn sweep_shard(&mut self, index: usize) {
         let at = |key| Place { shard: index as u8, key };
         let mut gone: Vec<(Kind, Place)> = Vec::new();
-        let mut may_be_covered: Vec<(Place, Subject, u32)> = Vec::new();
-        let look_for_covered = self.writer.sweep.may_have_covered();
+        let mut covered: Vec<Place> = Vec::new();
         let shard = self.list.shard(index);
         for (key, value) in &shard.ids {
             if self.has_passed(created(at(*key)).millis()) {
                 gone.push((Kind::Id, at(*key)));
-            } else if let Some(subject) = value.subject().filter(|_| look_for_covered) {
-                may_be_covered.push((at(*key), subject, value.cut()));
+            } else if let Some(subject) = value.subject()
+                && self.writer.sweep.covers(subject, value.cut(), created(at(*key)))
+            {
+                covered.push(at(*key));
             }
         }
         for (key, value) in &shard.cuts {
@@ -90,10 +90,8 @@ impl Locked<'_> {
         for (kind, place) in gone {
             self.remove(kind, place, Raise::Yes);
         }
-        for (place, subject, cut) in may_be_covered {
-            if self.covers(subject, cut) {
-                self.remove(Kind::Id, place, Raise::No);
-            }
+        for place in covered {
+            self.remove(Kind::Id, place, Raise::No);
         }
     }
 
@@ -207,8 +205,11 @@ impl EndedSessions {
     pub(crate) fn covered_by(&self, entry: &Entry, now: Timestamp) -> Option<Timestamp> {
         match *entry {
             Entry::Id { id, subject, cut } => {
-                let is_covered = subject.is_some_and(|subject| self.cut(subject) > cut.max(NO_CUT));
-                (!is_covered).then(|| after(created(Place::of_id(id))))
+                let created = created(Place::of_id(id));
+                let is_cut = subject.is_some_and(|subject| self.cut(subject) > cut.max(NO_CUT));
+                // It left this list because too many of its subject were there, not for room.
+                let is_covered = is_cut && !self.is_ended(id) && created >= self.everyone();
+                (!is_covered).then(|| after(created))
             }
             Entry::Cut { subject, number, time } => {
                 (self.cut(subject) <= number).then(|| after(time.min(now)))

@@ -9,6 +9,7 @@ use crate::ended::packed::{
     CountValue, CutValue, IdValue, MAX_CUT_TIME, MAX_LEARNED, PackedCut, Place,
 };
 use crate::ended::subject::Subject;
+use crate::ended::sweep::Cover;
 use crate::sync::MutexGuard;
 use crate::timestamp::Timestamp;
 use std::collections::hash_map::Entry as Slot;
@@ -16,6 +17,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// How far ahead of our clock `everyone` may lie, in milliseconds: as far as a session may.
 pub(crate) const MAX_EVERYONE_AHEAD: u64 = 60_000;
+
+/// So many ids of a subject are listed within `keep`; the next one cuts the subject instead.
+pub(crate) const MAX_IDS_OF_A_SUBJECT: u8 = 64;
 
 /// What [`EndedSessions::apply`](crate::ended::list::EndedSessions::apply) did with an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,10 +110,10 @@ impl Locked<'_> {
             self.list.raise_everyone(after(created));
             return Applied::Known;
         }
-        // What is ended all the same need not be listed. What only this server refuses is listed if
-        // it was ended here, to be sent; a full list must not list it for a feed again and again.
-        let superfluous = subject.is_some_and(|subject| self.covers(subject, cut))
-            || source == Source::Feed && created < self.list.everyone();
+        // What only this server refuses is listed if it was ended here, to be sent; a full list must
+        // not list it for a feed again and again. (A cut makes no id superfluous: `end_others` leaves
+        // a session its id and gives it the cut.)
+        let superfluous = source == Source::Feed && created < self.list.everyone();
         let mut shard = self.list.shard_mut(usize::from(place.shard));
         let slot = match shard.ids.entry(place.key) {
             Slot::Occupied(slot) => {
@@ -191,6 +195,7 @@ impl Locked<'_> {
         // As it is kept: else the same entry would say something new each time.
         let time = time.min(Timestamp::from_millis(MAX_CUT_TIME));
         let place = Place::of_subject(subject);
+        let too_many = self.counted(subject) >= MAX_IDS_OF_A_SUBJECT;
         let mut shard = self.list.shard_mut(usize::from(place.shard));
         let known = shard.cuts.get(&place.key).copied().map(CutValue::from);
         let mut cut = CutValue { number, time, learned: 0, by_end_others: false, unsent: false };
@@ -220,10 +225,13 @@ impl Locked<'_> {
         shard.cuts.insert(place.key, PackedCut::from(cut));
         if raises {
             self.writer.cuts += usize::from(known.is_none());
-            // The listed ids with a smaller cut are covered, so counting starts anew.
-            self.writer.counts -= usize::from(shard.counts.remove(&place.key).is_some());
             self.list.greatest_cut.fetch_max(number, Relaxed);
-            self.writer.sweep.learned_cut(number);
+            self.writer.sweep.met_cut(number);
+            if too_many {
+                // The listed ids with a smaller cut are covered, so counting starts anew.
+                self.writer.counts -= usize::from(shard.counts.remove(&place.key).is_some());
+                self.writer.sweep.covered(subject, Cover { number, time });
+            }
             self.list.set_sequence(cut.learned);
         }
         drop(shard);
@@ -253,11 +261,6 @@ impl Locked<'_> {
             self.writer.everyone_unsent = false;
         }
         if is_new { Applied::New } else { Applied::Known }
-    }
-
-    /// Whether the subject's cut already ends what carries this one.
-    pub(crate) fn covers(&self, subject: Subject, cut: u32) -> bool {
-        self.list.cut(Place::of_subject(subject)).is_some_and(|known| known.number > cut)
     }
 
     /// Whether what counts from this time on, in milliseconds, has been kept long enough.

@@ -125,6 +125,12 @@ impl RedisFeed {
     ) -> Result<RedisFeed, FeedError> {
         #[cfg(feature = "redis-tls")]
         install_crypto_provider();
+        if url.starts_with("rediss://") && !cfg!(feature = "redis-tls") {
+            return Err(FeedError::Redis {
+                address: "an address that asks for TLS".to_owned(),
+                problem: "enable the feature `redis-tls`".to_owned(),
+            });
+        }
         // Neither the text nor what the client says of it: both may hold the password.
         let client = Client::open(url).map_err(|_| FeedError::Redis {
             address: "an address that cannot be read".to_owned(),

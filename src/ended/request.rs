@@ -5,14 +5,11 @@ use crate::ended::events;
 use crate::ended::list::EndedSessions;
 use crate::ended::number::{self, NO_CUT};
 use crate::ended::packed::Place;
-use crate::ended::put::Locked;
+use crate::ended::put::{Locked, MAX_IDS_OF_A_SUBJECT};
 use crate::ended::subject::Subject;
 use crate::timestamp::Timestamp;
 use std::sync::atomic::Ordering::Relaxed;
 use uuid::Uuid;
-
-/// So many ids of a subject are listed within `keep`; the next one cuts the subject instead.
-const MAX_IDS_OF_A_SUBJECT: u8 = 64;
 
 /// A subject's cut is made by `end_others` at most once in this many milliseconds on one server.
 const BETWEEN_CUTS: u64 = 1000;
@@ -44,7 +41,8 @@ pub(crate) enum Recorded {
     Listed,
     /// Its subject was cut instead, because too many of its ids are listed.
     Cut,
-    /// It was ended already, or it is a stranger's: nothing was recorded.
+    /// It is listed already, or everyone of its time has ended, or it is a stranger's: nothing was
+    /// recorded.
     Nothing,
 }
 
@@ -100,7 +98,9 @@ impl EndedSessions {
     /// Records that a request has ended this id, which it brought: its subject as the data came,
     /// if it has one and could be read, and the cut it carried. Repeated, it changes nothing.
     ///
-    /// A stranger's id (no subject, and a cut of 0) is not recorded. The 65th id of a subject within
+    /// A stranger's id (no subject, and a cut of 0) is not recorded. One whose subject was cut since is,
+    /// because the cut may have been made for this very id: `end_others` leaves it, and a copy
+    /// carries the new cut. The 65th id of a subject within
     /// `keep` cuts the subject instead, which `seen` then counts as this request's own cut.
     pub(crate) fn record(
         &self,
@@ -114,7 +114,7 @@ impl EndedSessions {
             return Recorded::Nothing;
         }
         let recorded = self.list.change(now, |list| {
-            if list.is_ended(id, subject, cut) {
+            if list.is_listed(id) {
                 return Recorded::Nothing;
             }
             match subject {
@@ -183,13 +183,11 @@ impl EndedSessions {
 }
 
 impl Locked<'_> {
-    /// Whether every server knows that it ended, or will be told. What this server raised for
-    /// itself, the others do not know.
-    fn is_ended(&self, id: Uuid, subject: Option<Subject>, cut: u32) -> bool {
+    /// Whether every server knows that whatever has this id ended, or will be told. What this server
+    /// raised for itself, the others do not know.
+    fn is_listed(&self, id: Uuid) -> bool {
         let place = Place::of_id(id);
-        let listed = self.list.shard(usize::from(place.shard)).ids.contains_key(&place.key);
-        listed
-            || subject.is_some_and(|subject| self.covers(subject, cut))
+        self.list.shard(usize::from(place.shard)).ids.contains_key(&place.key)
             || Timestamp::of_id(id).is_some_and(|created| created < self.writer.shared_everyone)
     }
 }

@@ -1,7 +1,9 @@
 //! How far the list is looked through for what leaves it.
 
 use crate::ended::packed::SHARDS;
+use crate::ended::subject::Subject;
 use crate::timestamp::Timestamp;
+use std::collections::HashMap;
 
 /// Shard after shard, round after round.
 #[derive(Debug, Default)]
@@ -10,8 +12,16 @@ pub(crate) struct Sweep {
     pub(crate) at: Timestamp,
     /// The greatest cut met in this round, or learned during it.
     greatest: u32,
-    learned_now: bool,
-    learned_before: bool,
+    /// Subjects of whose ids too many are listed, by the round in which that was met.
+    covered_now: HashMap<Subject, Cover>,
+    covered_before: HashMap<Subject, Cover>,
+}
+
+/// A cut that stands for the listed ids of its subject with a smaller one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cover {
+    pub(crate) number: u32,
+    pub(crate) time: Timestamp,
 }
 
 impl Sweep {
@@ -19,15 +29,20 @@ impl Sweep {
         self.greatest = self.greatest.max(number);
     }
 
-    pub(crate) fn learned_cut(&mut self, number: u32) {
-        self.met_cut(number);
-        self.learned_now = true;
+    /// Takes in that the ids which a cut covers are to leave: in the rest of this round, and in the next.
+    pub(crate) fn covered(&mut self, subject: Subject, by: Cover) {
+        self.covered_now.insert(subject, by);
     }
 
-    /// Whether a cut was learned in this round or in the last one: else no listed id became
-    /// covered by one.
-    pub(crate) fn may_have_covered(&self) -> bool {
-        self.learned_now || self.learned_before
+    /// Whether this id may leave, because a cut stands for it.
+    ///
+    /// One that was made after the cut, by a server that had not heard of it, stays: when the cut
+    /// leaves for room, `everyone` rises to the cut's time only.
+    pub(crate) fn covers(&self, subject: Subject, cut: u32, created: Timestamp) -> bool {
+        [&self.covered_now, &self.covered_before]
+            .into_iter()
+            .filter_map(|covered| covered.get(&subject))
+            .any(|by| by.number > cut && by.time >= created)
     }
 
     /// Takes in that this many milliseconds' worth of shards are looked through.
@@ -48,7 +63,7 @@ impl Sweep {
         if self.next != 0 {
             return None;
         }
-        self.learned_before = std::mem::take(&mut self.learned_now);
+        self.covered_before = std::mem::take(&mut self.covered_now);
         Some(std::mem::take(&mut self.greatest))
     }
 }

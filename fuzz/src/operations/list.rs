@@ -4,7 +4,7 @@
 //! Ends are kept for so long here that none leaves by its age, and clocks are never a day apart, so
 //! that nothing is set aside: both have tests of their own.
 
-use super::super::ended_entry::{Fact, NAMESPACE, NO_SUBJECT, check, read};
+use super::super::ended_entry::{Fact, MOST_OF_A_USER, NAMESPACE, NO_SUBJECT, check, read};
 use super::cookies::Content;
 use super::stamp_millis;
 use sealed_session::{Applied, EndError, EndedSessions};
@@ -14,9 +14,6 @@ use time::{Duration, OffsetDateTime};
 
 /// Three years.
 const KEEP: Duration = Duration::days(1096);
-
-/// So many ids of a user are listed; the next one ends all sessions of that user.
-const MOST_OF_A_USER: usize = 64;
 
 /// Whose session it is: 0 is nobody, and the other digits are three users.
 pub(super) fn user_of(digit: u32) -> Option<[u8; 16]> {
@@ -111,12 +108,6 @@ impl List {
         self.cuts.get(&user?).copied()
     }
 
-    /// Whether an end need not be listed, because something else says it.
-    fn is_ended_all_the_same(&self, id: &[u8; 16], listed: Listed) -> bool {
-        created(id) < self.before
-            || self.cut(Some(listed.subject)).is_some_and(|cut| cut.number > listed.cut)
-    }
-
     /// The number of a new cut.
     fn next(&self, user: [u8; 16], own: u32, now: i64) -> u32 {
         let known = self.cut(Some(user)).map_or(1, |cut| cut.number);
@@ -131,18 +122,16 @@ impl List {
             Fact::Everyone { before } => {
                 let is_new = before > self.before;
                 self.before = before.max(self.before);
-                self.loosen();
+                self.loosen(|id, _| created(id) < before);
                 is_new
             }
             Fact::Keep { .. } => unreachable!("nobody raises it"),
         }
     }
 
-    fn loosen(&mut self) {
-        let ids = self.ids.iter();
-        let loose = ids.filter(|(id, listed)| self.is_ended_all_the_same(id, **listed));
-        let loose: Vec<[u8; 16]> = loose.map(|(id, _)| *id).collect();
-        self.loose.extend(loose);
+    fn loosen(&mut self, is_loose: impl Fn(&[u8; 16], Listed) -> bool) {
+        let loose = self.ids.iter().filter(|(id, listed)| is_loose(id, **listed));
+        self.loose.extend(loose.map(|(id, _)| *id));
     }
 
     fn learn_id(&mut self, id: [u8; 16], listed: Listed) -> bool {
@@ -172,8 +161,12 @@ impl List {
             _ => {
                 self.learned += 1;
                 self.cuts.insert(user, Cut { number, time, learned: self.learned, by_end_others });
-                self.counted.remove(&user);
-                self.loosen();
+                if self.counted.get(&user).is_some_and(|count| *count >= MOST_OF_A_USER) {
+                    self.counted.remove(&user);
+                    self.loosen(|id, listed| {
+                        listed.subject == user && listed.cut < number && created(id) <= time
+                    });
+                }
                 true
             }
         }
@@ -219,8 +212,10 @@ impl List {
         now: i64,
     ) {
         let listed = Listed { subject: user.unwrap_or(NO_SUBJECT), cut: content.cut };
-        let is_known =
-            self.ids.contains_key(&content.id) || self.is_ended_all_the_same(&content.id, listed);
+        if self.loose.contains(&content.id) {
+            self.compare(); // Has it left? Then it is listed again.
+        }
+        let is_known = self.ids.contains_key(&content.id) || created(&content.id) < self.before;
         // Without a user, and a stranger's.
         if is_known || user.is_none() && content.cut == 0 {
             return;
@@ -289,10 +284,9 @@ impl List {
             let applied = other.ended.apply_at(&entry, instant(now)).unwrap();
             assert_ne!(applied, Applied::SetAside);
             let mut is_loose = false;
-            if let Fact::Id { id, subject, cut } = fact {
+            if let Fact::Id { id, .. } = fact {
                 is_loose = other.loose.contains(&id);
-                let listed = Listed { subject, cut };
-                if !other.ids.contains_key(&id) && other.is_ended_all_the_same(&id, listed) {
+                if !other.ids.contains_key(&id) && created(&id) < other.before {
                     continue; // It is refused there without this.
                 }
             }
@@ -303,8 +297,7 @@ impl List {
     }
 
     /// Compares the library's list with this one, and returns its entries. What is ended all the same
-    /// may have left it. (A copy from before the session got another user under the same id is accepted
-    /// again then.)
+    /// may have left it.
     pub(super) fn compare(&mut self) -> Vec<Vec<u8>> {
         self.ended.mark_all_unsent();
         let unsent = self.ended.unsent(usize::MAX);
@@ -326,8 +319,8 @@ impl List {
         let left: Vec<[u8; 16]> =
             self.ids.keys().filter(|id| !ids.contains_key(*id)).copied().collect();
         for id in left {
-            let listed = self.ids.remove(&id).expect("it was there");
-            assert!(self.is_ended_all_the_same(&id, listed), "{id:x?} {listed:?} is forgotten");
+            let listed = self.ids.remove(&id);
+            assert!(self.loose.contains(&id), "{id:x?} {listed:?} is forgotten");
         }
         for (id, listed) in &ids {
             let known = self.ids.insert(*id, *listed);

@@ -222,10 +222,10 @@ fn one_shard_is_looked_through_in_234_milliseconds_however_unevenly_they_come() 
 #[test]
 fn what_a_cut_covers_leaves_as_the_clock_runs_without_raising_anything() {
     let list = list();
-    for n in 0..50 {
+    for n in 0..65 {
         destroy(&list, sign_in(&list, "17", NOON, n), NOON);
     }
-    list.end_all_of_at("17", time(NOON)).unwrap();
+    assert_eq!((list.status().ids, list.status().subjects), (64, 1));
     for tick in 0..700 {
         list.tidy(at(NOON + tick * 100));
     }
@@ -242,6 +242,63 @@ fn four_million_entries_and_one_more() {
     list.end_at(id(NOON + HOUR, 4_000_000), time(NOON + HOUR)).unwrap();
     assert!(list.len() <= 4_000_000 && list.len() > 3_900_000);
     assert!(is_ended(&list, Held { id: id(NOON, 1), subject: None, cut: 0 }));
+}
+
+/// The ids are listed before the cut, or after it, and a counter says when there were too many.
+#[test]
+fn ids_that_a_feed_brings_of_one_user_in_a_loop_leave_on_every_server() {
+    let (here, there) = (list(), list());
+    let mut most = 0;
+    for n in 0..1000 {
+        destroy(&here, sign_in(&here, "17", NOON + n, n), NOON + n);
+        if n % 7 == 0 {
+            carry(&here, &[&there], NOON + n);
+        }
+        if n % 50 == 0 {
+            swept(&there, NOON + n);
+            most = most.max(there.status().ids);
+        }
+    }
+    assert!((1..256).contains(&most), "{most}");
+    assert_eq!(there.status().everyone, None);
+}
+
+#[test]
+fn sixty_three_sign_outs_and_an_end_of_others_again_and_again_fill_no_list() {
+    let list = list();
+    let mut n = 0;
+    for round in 0..40 {
+        let now = NOON + round * SECOND;
+        for _ in 0..63 {
+            destroy(&list, sign_in(&list, "17", now, n), now);
+            n += 1;
+        }
+        let held = sign_in(&list, "17", now, 100_000 + round);
+        let _ = end_others(&list, held, &mut list.seen(), now);
+        swept(&list, now);
+        assert!(list.status().ids <= 64 + 63, "{}", list.status().ids);
+    }
+}
+
+#[test]
+fn an_id_made_after_the_cut_that_covers_it_stays_so_that_it_does_not_outlive_the_cut() {
+    let (small, other) = (list().with_max_entries(200), list());
+    other.end_all_of_at("17", time(NOON)).unwrap();
+    // Signed in and out on a server that has not heard of it.
+    let held = sign_in(&small, "17", NOON + HOUR, 1);
+    destroy(&small, held, NOON + HOUR);
+    for n in 2..65 {
+        destroy(&small, sign_in(&small, "17", NOON - HOUR, n), NOON + HOUR);
+    }
+    carry(&other, &[&small], NOON + HOUR);
+    swept(&small, NOON + HOUR);
+    assert_eq!(small.status().ids, 1, "those made before the cut have left");
+    let mut n = 1000;
+    while small.status().subjects > 0 {
+        small.end_at(id(NOON + 2 * HOUR, n), time(NOON + 2 * HOUR)).unwrap();
+        n += 1;
+    }
+    assert!(is_ended(&small, held), "{:?}", small.status());
 }
 
 /// What may leave a feed, and what then stands for it.

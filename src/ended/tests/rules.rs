@@ -59,16 +59,13 @@ fn facts_are_ids_and_cuts_without_counters() {
     }
     assert_eq!((list.list.facts(), list.len()), (5, 6));
     list.end_all_of_at("17", time(NOON)).unwrap();
-    assert_eq!((list.list.facts(), list.len()), (6, 6), "counting starts anew");
+    assert_eq!((list.list.facts(), list.len()), (6, 7));
 }
 
 #[test]
 fn what_a_feed_tells_is_not_listed_if_it_is_ended_all_the_same() {
     let list = list();
     let apply = |entry| list.apply_bytes(list.list.format.write(&entry).as_ref(), at(NOON));
-    list.end_all_of_at("17", time(NOON)).unwrap();
-    let subject = Some(list.subject("17"));
-    assert_eq!(apply(Entry::Id { id: id(NOON, 1), subject, cut: 1 }), Ok(Applied::Known));
     assert_eq!(apply(Entry::Everyone { before: at(NOON) }), Ok(Applied::New));
     assert_eq!(apply(Entry::Everyone { before: at(NOON) }), Ok(Applied::Known));
     let created = |created, n| Entry::Id { id: id(created, n), subject: None, cut: 0 };
@@ -96,14 +93,12 @@ fn a_cut_is_new_if_it_is_greater_or_as_great_and_later() {
 }
 
 #[test]
-fn an_id_is_not_recorded_if_a_cut_or_an_end_of_everyone_has_ended_it() {
+fn an_id_is_not_recorded_if_an_end_of_everyone_has_ended_it() {
     let list = list();
     let record = |held: Held| {
         list.record(held.id, held.subject, held.cut, &mut list.seen(), at(NOON + HOUR))
     };
-    let [ann, bob] = ["ann", "bob"].map(|subject| sign_in(&list, subject, NOON, 1));
-    list.end_all_of_at("ann", time(NOON)).unwrap();
-    assert_eq!(record(ann), Recorded::Nothing);
+    let bob = sign_in(&list, "bob", NOON, 1);
     list.list.change(at(NOON + HOUR), |list| {
         list.put(Entry::Everyone { before: at(NOON + 1) }, Source::Feed)
     });
@@ -362,11 +357,36 @@ fn an_id_that_is_ended_already_is_not_recorded_again() {
         let recorded = list.record(held.id, held.subject, 1, &mut list.seen(), at(NOON));
         assert_eq!(recorded, Recorded::Nothing);
     }
-    list.end_all_of_at("18", time(NOON)).unwrap();
-    let covered = Held { id: id(NOON, 2), subject: Some(list.subject("18")), cut: 1 };
-    destroy(&list, covered, NOON);
-    assert_eq!(list.status().ids, 1);
-    assert_eq!(list.status().unsent, 2);
+    assert_eq!((list.status().ids, list.status().unsent), (1, 1));
+}
+
+/// The copy carries a cut that does not end it.
+#[test]
+fn an_id_is_recorded_although_a_cut_has_ended_the_cookie_that_came() {
+    let list = list();
+    let before = sign_in(&list, "17", NOON, 1);
+    let copy = end_others(&list, before, &mut list.seen(), NOON).unwrap();
+    assert!(is_ended(&list, before) && !is_ended(&list, copy));
+    destroy(&list, before, NOON + SECOND);
+    assert!(is_ended(&list, copy), "it has the same id");
+}
+
+#[test]
+fn an_id_and_the_cut_that_end_others_gave_it_end_it_in_any_order_on_every_server() {
+    let (one, two) = (list(), list());
+    let before = sign_in(&one, "17", NOON, 1);
+    let copy = end_others(&one, before, &mut one.seen(), NOON).unwrap();
+    destroy(&two, before, NOON);
+    for (from, to) in [(&one, &two), (&two, &one)] {
+        from.mark_all_unsent();
+        carry(from, &[to], NOON + SECOND);
+    }
+    for list in [one, two] {
+        assert!(is_ended(&list, copy));
+        list.list.change(at(NOON + HOUR), |list| list.sweep_all());
+        list.list.change(at(NOON + HOUR), |list| list.sweep_all());
+        assert!(is_ended(&list, copy), "and it stays so when the list was looked through");
+    }
 }
 
 #[test]
