@@ -3,17 +3,18 @@
 mod support;
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use sealed_session::axum::{Session, SessionLayer, SessionView};
-use sealed_session::{Key, KeyRing, Sessions};
+use sealed_session::{Key, KeyRing, ResponseCookie, Saved, Sessions};
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::future::{Pending, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -145,6 +146,57 @@ async fn a_handler_that_panics_changes_nothing() {
     assert_eq!(fixture.saved(&response), None);
     assert_eq!(response.headers()[header::CACHE_CONTROL], "private");
     assert_eq!(response.headers()[header::VARY], "Cookie");
+}
+
+/// An authentication middleware that throws the visitor out, and a handler that panics with the session.
+async fn thrown_out_and_then(how: fn(&mut Session<Visit>)) -> (Sessions<Visit>, Response) {
+    let page = async move |request: Request| {
+        how(&mut Session::from_request(&request).unwrap());
+        let beside = {
+            let _held = Session::<Visit>::from_request(&request).unwrap();
+            SessionView::<Visit>::from_request(&request).unwrap().page_views
+        };
+        let panics = AssertUnwindSafe(|| {
+            let _held = Session::<Visit>::from_request(&request).unwrap();
+            panic!("in the handler");
+        });
+        assert!(catch_unwind(panics).is_err());
+        let view = SessionView::<Visit>::from_request(&request).unwrap();
+        let (origin, views) = (view.origin(), view.page_views);
+        let held = Session::<Visit>::from_request(&request).unwrap();
+        format!("{beside} {views} {} {origin:?}", held.page_views)
+    };
+    let fixture = fixture();
+    let response = call(route(page).layer(fixture.layer()), Some(&fixture.cookie(7))).await;
+    (fixture.sessions, response)
+}
+
+#[tokio::test]
+async fn a_visitor_who_was_thrown_out_stays_so_whoever_panics_with_the_session() {
+    let (sessions, response) = thrown_out_and_then(|session| session.destroy()).await;
+    let saved = sessions.read_response(response.headers());
+    assert!(matches!(saved, ResponseCookie::Removed), "{:?}", response.headers());
+    assert_eq!(text(response).await, "0 0 0 New");
+
+    let (sessions, response) = thrown_out_and_then(|session| session.reset()).await;
+    let ResponseCookie::Set(session) = sessions.read_response(response.headers()) else {
+        panic!("the new id is written")
+    };
+    assert_eq!(session.page_views, 0);
+    assert_eq!(text(response).await, "0 0 0 New");
+}
+
+#[tokio::test]
+async fn a_destroyed_session_is_none_for_an_extractor_that_asks_for_a_restored_one() {
+    let page = async |request: Request| {
+        Session::<Visit>::from_request(&request).unwrap().destroy();
+        let (mut parts, _) = request.into_parts();
+        let session = Option::<Session<Visit>>::from_request_parts(&mut parts, &()).await;
+        format!("{}", session.unwrap().is_some())
+    };
+    let fixture = fixture();
+    let response = call(route(page).layer(fixture.layer()), Some(&fixture.cookie(7))).await;
+    assert_eq!(text(response).await, "false");
 }
 
 #[tokio::test]
@@ -317,6 +369,30 @@ async fn layers_of_two_types_are_independent() {
     let names: Vec<_> =
         cookies.iter().map(|value| value.to_str().unwrap().split_once('=').unwrap().0).collect();
     assert_eq!(names, ["__Host-cart", "__Host-session"]);
+}
+
+#[tokio::test]
+async fn a_change_that_one_layer_lost_is_not_hidden_by_what_another_saved() {
+    let key = Key::from_bytes(std::array::from_fn(|i| i as u8)).unwrap();
+    let newer = Sessions::<Visit>::builder("shop", KeyRing::new(key)).schema_version(1);
+    let newer = newer.upgrade(0, |old: Visit| old).build().unwrap();
+    let cookie = newer.cookie_for(&sealed_session::Session::new(Visit::default())).unwrap();
+    let counts = || {
+        let builder = Sessions::<u32>::builder("counts", KeyRing::new(Key::generate()));
+        SessionLayer::new(builder.cookie_name("__Host-counts").build().unwrap())
+    };
+    let page = async |mut visit: Session<Visit>, mut count: Session<u32>| {
+        visit.page_views += 1;
+        **count += 1;
+    };
+    let layer = || fixture().layer();
+    for app in
+        [route(page).layer(counts()).layer(layer()), route(page).layer(layer()).layer(counts())]
+    {
+        let response = call(app, Some(cookie.to_str().unwrap())).await;
+        assert_eq!(response.extensions().get(), Some(&Saved::Kept));
+        assert!(response.headers().contains_key(header::SET_COOKIE), "the count");
+    }
 }
 
 #[tokio::test]

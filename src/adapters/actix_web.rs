@@ -174,6 +174,7 @@ where
             Ok(mut response) => Ok(match save(response.headers_mut()) {
                 Ok(saved) => {
                     if let Some(saved) = saved {
+                        let saved = saved.beside(response.response().extensions().get());
                         response.response_mut().extensions_mut().insert(saved);
                     }
                     response.map_into_left_body()
@@ -186,6 +187,7 @@ where
                 match save(response.headers_mut()) {
                     Ok(None) => {}
                     Ok(Some(saved)) => {
+                        let saved = saved.beside(response.extensions().get());
                         response.extensions_mut().insert(saved);
                     }
                     Err(_) => response = failed().map_into_boxed_body(),

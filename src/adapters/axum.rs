@@ -23,15 +23,15 @@
 //! | the handler does not extract it | nothing is decrypted, the response is left alone |
 //! | the handler returns an error or a 5xx | saved like any other |
 //! | a timeout inside the layer cuts the handler off | what it has changed so far is saved: put timeouts outside |
-//! | the handler panics | changes discarded, no cookie |
+//! | the handler panics | changes discarded, no cookie. If a middleware destroyed or reset the session and gave it back before, that counts all the same |
 //! | it panics after the session was dropped, and the panic is caught inside the layer | saved like any other |
 //! | [`Session`] extracted while another one of it is alive, or no layer | 500; an ERROR event names the type and the fix |
 //! | [`SessionView`] extracted, at any time and any number | works, in any order with [`Session`]; decrypted once |
 //! | extracted, dropped, extracted again (middleware, then handler) | works, and is decrypted once |
 //! | still held when the response is ready (streaming body, spawned task, upgrade) | ERROR event, not saved, marked like a response that was read |
 //! | saving fails | ERROR event, 500 without any of the session in it |
-//! | a change is not written, because the cookie is kept | [`Saved::Kept`](crate::Saved::Kept) in the response's extensions, WARN event |
-//! | `Option<Session<T>>`, `Option<SessionView<T>>` | `Some` only for a session that came from an accepted cookie (in actix-web and poem `Some` for every visitor: use `Restored` there) |
+//! | a change is not written, because the cookie is kept | [`Saved::Kept`](crate::Saved::Kept) in the response's extensions, whatever another layer saves into it; WARN event |
+//! | `Option<Session<T>>`, `Option<SessionView<T>>` | `Some` only for a session that came from an accepted cookie, and was not destroyed or reset and given back since (in actix-web and poem `Some` for every visitor: use `Restored` there) |
 //! | two layers, two types | they need two cookie names: with one they wipe each other out. If one is inside the other, an ERROR event says so, and with debug assertions a 500 |
 //! | two layers, one type | the inner one wins |
 //!

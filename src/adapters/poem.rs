@@ -108,6 +108,7 @@ where
         match closing.save(response.headers_mut()) {
             Ok(None) => {}
             Ok(Some(saved)) => {
+                let saved = saved.beside(response.extensions().get());
                 response.extensions_mut().insert(saved);
             }
             Err(_) => return Ok(failed()),

@@ -26,7 +26,9 @@ use std::sync::Arc;
 /// dropped, to be saved with the response.
 ///
 /// Only one can be held at a time for one request; a [`SessionView`] can be taken beside it. A
-/// handler that panics gives nothing back: its changes are discarded.
+/// handler that panics gives nothing back: its changes are discarded, and those of who had it
+/// before. But what was given back destroyed or reset stays so, and whoever takes a destroyed one
+/// finds `T::default()`.
 pub struct Session<T> {
     /// `None` only while it is being dropped.
     session: Option<Box<session::Session<T>>>,
@@ -35,9 +37,11 @@ pub struct Session<T> {
 
 #[cfg(feature = "_extractor")]
 impl<T> Session<T> {
-    /// Returns itself, if it came from a cookie that was accepted.
+    /// Returns itself, if it came from a cookie that was accepted, and nobody has destroyed or reset it
+    /// since.
     pub(crate) fn if_restored(self) -> Option<Session<T>> {
-        (self.origin() == session::meta::Origin::Restored).then_some(self)
+        let is_restored = self.origin() == session::meta::Origin::Restored;
+        (is_restored && !self.meta.is_ended()).then_some(self)
     }
 }
 
@@ -73,6 +77,9 @@ pub(crate) struct SessionSlot<T> {
 struct State<T> {
     /// The session as the request brought it, once somebody has asked: what views are made of.
     arrived: Option<Box<Meta>>,
+    /// The session as it was given back destroyed or reset: whoever panics with it after that does not
+    /// undo it.
+    thrown_out: Option<Box<Meta>>,
     holder: Holder<T>,
 }
 
@@ -95,7 +102,7 @@ impl<T: Send + 'static> SessionSlot<T> {
         if let Some(Nested { outer, inner }) = nested {
             telemetry::nested_middlewares((outer, inner), sessions.warnings(), Timestamp::now());
         }
-        let state = Mutex::new(State { arrived: None, holder: Holder::Nobody });
+        let state = Mutex::new(State { arrived: None, thrown_out: None, holder: Holder::Nobody });
         let slot = Arc::new(SessionSlot { sessions, nested, state });
         let slots = Slots::inside(outer, Arc::clone(&slot) as _);
         (slot, slots)
@@ -145,8 +152,19 @@ impl<T: Serialize + DeserializeOwned + Default> SessionSlot<T> {
             Holder::Closed => return Err(SessionRejection::closed::<T>()),
             // Should the application's hooks panic, this is how it stays.
             _ => match mem::replace(&mut state.holder, Holder::Discarded) {
+                Holder::Returned(mut session) if session.meta.is_ended() => {
+                    state.thrown_out = Some(Box::new(session.meta.share()));
+                    match session.meta.changes.destroyed {
+                        // For the next one it is as empty as for the next request.
+                        true => empty(session.meta.share()),
+                        false => session,
+                    }
+                }
                 Holder::Returned(session) => session,
-                _ => self.session_as_it_arrived(&mut state, cookie_headers),
+                _ => match &mut state.thrown_out {
+                    Some(meta) => empty(meta.share()),
+                    None => self.session_as_it_arrived(&mut state, cookie_headers),
+                },
             },
         };
         state.holder = Holder::InUse;
@@ -164,14 +182,18 @@ impl<T: Serialize + DeserializeOwned + Default> SessionSlot<T> {
         self.check_nesting()?;
         let mut state = self.state();
         let view = |data, meta| SessionView::new(data, meta, self.sessions.clone());
-        let going_out = match &mut state.holder {
+        let State { holder, thrown_out, .. } = &mut *state;
+        let (thrown_out, going_out) = match holder {
             Holder::Closed => return Err(SessionRejection::closed::<T>()),
-            Holder::Returned(session) if session.meta.is_ended() => {
-                return Ok(view(T::default(), session.meta.of_new_visitor()));
+            Holder::Returned(session) if session.meta.is_ended() => (Some(&mut session.meta), None),
+            Holder::Returned(session) if session.meta.has_new_id() => {
+                (None, Some(session.meta.share()))
             }
-            Holder::Returned(session) if session.meta.has_new_id() => Some(session.meta.share()),
-            _ => None,
+            _ => (thrown_out.as_deref_mut(), None),
         };
+        if let Some(meta) = thrown_out {
+            return Ok(view(T::default(), meta.of_new_visitor()));
+        }
         if let Some(arrived) = &mut state.arrived {
             let mut meta = arrived.share();
             return Ok(match self.sessions.read_again(&meta) {
@@ -213,9 +235,17 @@ impl<T: Serialize + DeserializeOwned + Default> SessionSlot<T> {
             }
             (Holder::Returned(session), _) => Some(Closing::Returned(&self.sessions, session)),
             (Holder::InUse, arrived) => Some(Closing::InUse(shows_token(arrived))),
-            (Holder::Discarded, arrived) => Some(Closing::Discarded(shows_token(arrived))),
+            (Holder::Discarded, arrived) => Some(match state.thrown_out.take() {
+                Some(meta) => Closing::Returned(&self.sessions, empty(*meta)),
+                None => Closing::Discarded(shows_token(arrived)),
+            }),
         }
     }
+}
+
+/// A session that goes on with what was done to it, and without its data.
+fn empty<T: Default>(meta: Meta) -> Box<session::Session<T>> {
+    Box::new(session::Session::from_parts(T::default(), meta))
 }
 
 /// Whether a token was made for a session that will not be saved.

@@ -35,6 +35,22 @@ pub enum Saved {
     Deferred,
 }
 
+#[cfg(feature = "_adapter")]
+impl Saved {
+    /// Returns what a response tells that two middlewares, one inside the other, have saved into: a lost
+    /// change before all others.
+    pub(crate) fn beside(self, inner: Option<&Saved>) -> Saved {
+        let weight = |saved: Saved| match saved {
+            Saved::Kept => 4,
+            Saved::Written => 3,
+            Saved::Removed => 2,
+            Saved::Deferred => 1,
+            Saved::Unchanged => 0,
+        };
+        inner.copied().filter(|inner| weight(*inner) > weight(self)).unwrap_or(self)
+    }
+}
+
 impl<T: Serialize + DeserializeOwned> Parts<T> {
     /// Saves a session into the headers of its response.
     pub(crate) fn save(
