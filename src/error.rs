@@ -52,12 +52,12 @@ pub enum EncodeError {
         limit: usize,
     },
     /// The session's type refused to be serialised, or cannot be (`#[serde(flatten)]`).
-    #[error("`{type_name}` cannot be serialised: {source}")]
+    #[error("`{type_name}` cannot be serialised: {error}")]
     Serialize {
         /// The session's type.
         type_name: &'static str,
         /// What postcard said.
-        source: postcard::Error,
+        error: postcard::Error,
     },
     /// The data has more than 128 levels, so opening would refuse it. A struct, a newtype, a tuple,
     /// an enum, an option, a list and a map are one level each, empty or not. In the levels of a
@@ -145,7 +145,7 @@ impl EncodeError {
             WriteError::TooManyElements => {
                 EncodeError::TooManyElements { type_name, limit: MAX_ELEMENTS }
             }
-            WriteError::Other(source) => EncodeError::Serialize { type_name, source },
+            WriteError::Other(error) => EncodeError::Serialize { type_name, error },
         }
     }
 }

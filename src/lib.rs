@@ -105,6 +105,8 @@
 //! visitor, the last wins. The repository's `docs/security.md` has the whole list, `docs/format.md`
 //! the bytes, `docs/design.md` the reasons.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "_adapter")]
 mod adapters;
 mod config;

@@ -277,6 +277,9 @@ impl<T: Serialize + DeserializeOwned> Sessions<T> {
     /// Asking for one makes [`save`](Sessions::save) write a new visitor's session, because the token
     /// needs its cookie, and mark the response `private, no-store`, whatever the handler said.
     ///
+    /// After `destroy()` the response removes the cookie, so a token for the same response is never
+    /// accepted: call `reset()` instead if the page has a form, or redirect to one.
+    ///
     /// ```
     /// # use sealed_session::{Key, KeyRing, Sessions};
     /// # use http::{HeaderMap, header::{COOKIE, SET_COOKIE}};

@@ -216,16 +216,17 @@ pub(crate) fn ended_meanwhile(why: &str, type_name: &str, warnings: &Warnings, n
     }
 }
 
-/// `end_others` was called and the session was then destroyed.
+/// `end_others` was called, and then the session was destroyed or its subject taken away.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
-pub(crate) fn others_not_ended(type_name: &str, warnings: &Warnings, now: Timestamp) {
+pub(crate) fn others_not_ended(why: &str, type_name: &str, warnings: &Warnings, now: Timestamp) {
     #[cfg(feature = "tracing")]
     if warnings.others.may(now) {
         tracing::warn!(
             target: TARGET,
+            why,
             type_name,
-            "`end_others` did nothing, because the session was destroyed in the same request: call \
-             `EndedSessions::end_all_of` to end this one, too. Said once a minute at most"
+            "`end_others` did nothing: call `EndedSessions::end_all_of` to end this session, too. Said \
+             once a minute at most"
         );
     }
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use http::HeaderMap;
-use sealed_session::{Applied, EndedSessions, FileFeed, Saved, Sessions};
+use sealed_session::{Applied, EndedSessions, FileFeed, Saved, Session, Sessions};
 use std::fs::OpenOptions;
 use std::io::Write;
 use support::fixtures::{APP, Visit, request, ring, visit};
@@ -110,6 +110,31 @@ fn an_everyone_for_want_of_numbers_is_an_error() {
     });
     assert!(ended.status().everyone.is_some());
     assert_eq!(count(&text, "ERROR", "cannot grow"), 1, "{text}");
+}
+
+#[test]
+fn an_end_of_others_that_does_nothing_is_warned_of_and_says_why() {
+    let cases: [(fn(&mut Session<Visit>), &str); 3] = [
+        (Session::destroy, "destroyed in the same request"),
+        (Session::reset, "nobody's any more"),
+        (|session| session.user = None, "nobody's any more"),
+    ];
+    for (what, why) in cases {
+        let sessions = Sessions::<Visit>::builder(APP, ring())
+            .ended(&list())
+            .subject(|visit: &Visit| visit.user.clone())
+            .build()
+            .unwrap();
+        let value = sessions.encode_at(&Session::new_at(visit(1, "user-17"), NOON), NOON).unwrap();
+        let mut session = sessions.decode_at(&value, NOON).unwrap();
+        session.end_others().unwrap();
+        what(&mut session);
+        let text = logged(|| {
+            sessions.save_at(session, &mut HeaderMap::new(), NOON).unwrap();
+        });
+        assert_eq!(count(&text, "WARN", "`end_others` did nothing"), 1, "{text}");
+        assert_eq!(count(&text, "WARN", why), 1, "{text}");
+    }
 }
 
 #[test]

@@ -383,26 +383,47 @@ fn timeouts_that_are_cut_are_a_warning_when_they_are_sealed() {
     assert!(event.contains("`set_timeouts` asked for more than counts"), "{event}");
 }
 
-#[test]
-fn what_seal_as_loses_is_a_warning_with_both_types() {
-    #[derive(serde::Serialize, serde::Deserialize)]
-    struct VisitBefore {
-        page_views: u32,
-    }
-    let changing = builder::<Visit>()
+#[derive(serde::Serialize, serde::Deserialize)]
+struct VisitBefore {
+    page_views: u32,
+}
+
+/// Sessions of a release that still seals for servers which know no users.
+fn changing() -> Sessions<Visit> {
+    builder::<Visit>()
         .schema_version(1)
         .upgrade(0, |old: VisitBefore| Visit { page_views: old.page_views, user: None })
         .seal_as(0, |new: &Visit| VisitBefore { page_views: new.page_views })
         .build()
-        .unwrap();
-    let seal = |visit: Visit| {
-        logged(|| drop(changing.encode_at(&Session::new_at(visit, NOW), NOW).unwrap()))
-    };
-    assert_eq!(seal(Visit { page_views: 7, user: None }), "", "nothing is lost");
-    let event = seal(visit(7, "ann"));
+        .unwrap()
+}
+
+fn assert_tells_what_seal_as_loses(event: &str) {
     assert!(event.starts_with(" WARN "), "{event}");
     for part in ["`seal_as` loses a part of this session", "VisitBefore"] {
         assert!(event.contains(part), "{event}");
     }
     assert!(!event.contains("ann"), "{event}");
+}
+
+#[test]
+fn what_seal_as_loses_is_a_warning_with_both_types() {
+    let changing = changing();
+    let seal = |visit: Visit| {
+        logged(|| drop(changing.encode_at(&Session::new_at(visit, NOW), NOW).unwrap()))
+    };
+    assert_eq!(seal(Visit { page_views: 7, user: None }), "", "nothing is lost");
+    assert_tells_what_seal_as_loses(&seal(visit(7, "ann")));
+}
+
+/// In the schema that is sealed nothing has changed, so nothing is written.
+#[test]
+fn a_change_that_seal_as_drops_whole_is_a_warning_too() {
+    let changing = changing();
+    let mut session = changing.load_at(&http::HeaderMap::new(), NOW);
+    session.user = Some("ann".to_owned());
+    assert_tells_what_seal_as_loses(&logged(|| {
+        let saved = changing.save_at(session, &mut http::HeaderMap::new(), NOW).unwrap();
+        assert_eq!(saved, Saved::Unchanged);
+    }));
 }

@@ -23,7 +23,9 @@ pub enum Saved {
     /// The handler changed the session, and **the change was not written**. Either the browser's cookie
     /// is one that a newer server, or one whose clock is right, can still use, so it was kept: only
     /// [`renew`](Session::renew) and [`reset`](Session::reset) overwrite such a cookie. Or the session
-    /// was [ended](crate::EndedSessions) while the request ran. A WARN event says why.
+    /// was [ended](crate::EndedSessions) while the request ran. A WARN event says why. (A renewal that
+    /// nobody asked for is `Kept` too if the session ended meanwhile; no change is lost then, and
+    /// no event comes.)
     Kept,
     /// It was written, because the session changed or was due for renewal.
     Written,
@@ -141,7 +143,8 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             Decision::Remove => {
                 self.writer.remove(headers);
                 if meta.changes.end_others {
-                    telemetry::others_not_ended(type_name::<T>(), warnings, now);
+                    let why = "the session was destroyed in the same request";
+                    telemetry::others_not_ended(why, type_name::<T>(), warnings, now);
                 }
                 Saved::Removed
             }
@@ -152,7 +155,12 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
                 Saved::Kept
             }
             Decision::Defer => Saved::Deferred,
-            Decision::Leave => Saved::Unchanged,
+            Decision::Leave => {
+                if let (true, Some(data), Some(Ok(draft))) = (cfg!(debug_assertions), data, draft) {
+                    self.warn_of_loss_on_older_servers(data, &draft, now);
+                }
+                Saved::Unchanged
+            }
         };
 
         // 4. Whatever was said, no cache may hand it to somebody else.
@@ -211,6 +219,10 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             Ok(cut) => cut,
             Err(reason) => return Ok(Err(reason)),
         };
+        if meta.changes.end_others && !cut.ends_others() {
+            let why = "the session was nobody's any more when it was saved";
+            telemetry::others_not_ended(why, type_name::<T>(), &self.live.warnings, now);
+        }
         let draft = draft.unwrap_or_else(|| self.draft(meta, data))?;
         let sealed = self.seal(meta, data, draft, &cut, now)?;
         // Only now, because nothing ends if nothing could be sealed.

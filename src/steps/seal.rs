@@ -122,14 +122,20 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
         if !self.schema.round_trips(draft.schema, bytes) {
             return Err(EncodeError::RoundTrip { type_name: type_name::<T>() });
         }
+        self.warn_of_loss_on_older_servers(data, draft, now);
+        Ok(())
+    }
+
+    /// Says it if `seal_as` drops a part of the data: also if that makes it equal to what was loaded, so
+    /// that nothing is written.
+    pub(super) fn warn_of_loss_on_older_servers(&self, data: &T, draft: &Draft, now: Timestamp) {
         if let Some(older) = &self.schema.seal_as
             && older.version == draft.schema
-            && !self.schema.survives_older_servers(data, bytes)
+            && !self.schema.survives_older_servers(data, draft.plaintext.data())
         {
             let types = (type_name::<T>(), older.type_name);
             telemetry::lost_on_older_servers(types, &self.live.warnings, now);
         }
-        Ok(())
     }
 
     /// Says it if timeouts that this request has set are going to be cut.
