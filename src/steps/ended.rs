@@ -143,7 +143,11 @@ impl<T> Parts<T> {
             Some(ending) => list.cut_others(subject, own, cut.number, &mut ending.seen(), now),
             None => list.cut_others(subject, own, cut.number, &mut list.seen(), now),
         };
-        if is_recorded { Ok(()) } else { Err(NotSealed::OthersEnded) }
+        if !is_recorded {
+            return Err(NotSealed::OthersEnded);
+        }
+        // In a full list the new cut makes the oldest leave, and what is as old as them ends.
+        if meta.clocks.created < list.everyone() { Err(NotSealed::Ended) } else { Ok(()) }
     }
 }
 
