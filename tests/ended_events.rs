@@ -114,7 +114,8 @@ fn an_everyone_for_want_of_numbers_is_an_error() {
 
 #[test]
 fn an_end_of_others_that_does_nothing_is_warned_of_and_says_why() {
-    let cases: [(fn(&mut Session<Visit>), &str); 3] = [
+    type Step = fn(&mut Session<Visit>);
+    let cases: [(Step, &str); 3] = [
         (Session::destroy, "destroyed in the same request"),
         (Session::reset, "nobody's any more"),
         (|session| session.user = None, "nobody's any more"),
