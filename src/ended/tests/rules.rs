@@ -429,8 +429,10 @@ fn the_65th_sign_out_within_keep_cuts_the_subject_and_the_66th_starts_anew() {
     assert_eq!(list.status().ids, 0, "covered ones leave");
     assert_eq!(list.status().everyone, None, "without raising anything");
 
-    let held = sign_in(&list, "17", NOON + 66, 66);
+    // Signed in under the new cut, in its very millisecond.
+    let held = sign_in(&list, "17", NOON + 64, 66);
     destroy(&list, held, NOON + 66);
+    list.list.change(at(NOON + 67), |list| list.sweep_all());
     assert!(is_ended(&list, held));
     assert_eq!(list.status().ids, 1);
 }
