@@ -148,8 +148,8 @@ async fn a_handler_that_panics_changes_nothing() {
     assert_eq!(response.headers()[header::VARY], "Cookie");
 }
 
-/// An authentication middleware that throws the visitor out, and a handler that panics with the session.
-async fn thrown_out_and_then(how: fn(&mut Session<Visit>)) -> (Sessions<Visit>, Response) {
+/// A middleware does something to the session and gives it back, and a handler panics with it.
+async fn panic_after(how: fn(&mut Session<Visit>)) -> (Sessions<Visit>, Response) {
     let page = async move |request: Request| {
         how(&mut Session::from_request(&request).unwrap());
         let beside = {
@@ -173,17 +173,25 @@ async fn thrown_out_and_then(how: fn(&mut Session<Visit>)) -> (Sessions<Visit>, 
 
 #[tokio::test]
 async fn a_visitor_who_was_thrown_out_stays_so_whoever_panics_with_the_session() {
-    let (sessions, response) = thrown_out_and_then(|session| session.destroy()).await;
+    let (sessions, response) = panic_after(|session| session.destroy()).await;
     let saved = sessions.read_response(response.headers());
     assert!(matches!(saved, ResponseCookie::Removed), "{:?}", response.headers());
     assert_eq!(text(response).await, "0 0 0 New");
 
-    let (sessions, response) = thrown_out_and_then(|session| session.reset()).await;
+    let (sessions, response) = panic_after(|session| session.reset()).await;
     let ResponseCookie::Set(session) = sessions.read_response(response.headers()) else {
         panic!("the new id is written")
     };
     assert_eq!(session.page_views, 0);
     assert_eq!(text(response).await, "0 0 0 New");
+}
+
+#[tokio::test]
+async fn a_visitor_who_was_not_thrown_out_is_the_one_who_came_after_a_panic() {
+    let (sessions, response) = panic_after(|session| session.page_views = 50).await;
+    let saved = sessions.read_response(response.headers());
+    assert!(matches!(saved, ResponseCookie::None), "{:?}", response.headers());
+    assert_eq!(text(response).await, "7 7 7 Restored");
 }
 
 #[tokio::test]

@@ -138,6 +138,7 @@ fn counters_leave_for_room_only_while_they_are_more_than_an_eighth() {
     assert_eq!(left(7, 6), (6, 1, 0, false), "counters leave, and nobody is signed out by that");
     assert_eq!(left(8, 7), (7, 1, 0, false), "one of eight is no more than an eighth");
     assert_eq!(left(8, 8), (7, 1, 1, true), "so an id leaves");
+    assert_eq!(left(15, 14), (13, 2, 1, true), "and so it does when two of sixteen are counters");
 }
 
 #[test]
