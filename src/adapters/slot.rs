@@ -147,25 +147,22 @@ impl<T: Serialize + DeserializeOwned + Default> SessionSlot<T> {
     ) -> Result<Session<T>, SessionRejection> {
         self.check_nesting()?;
         let mut state = self.state();
-        let session = match &state.holder {
+        let mut before = match &state.holder {
             Holder::InUse => return Err(SessionRejection::in_use::<T>()),
             Holder::Closed => return Err(SessionRejection::closed::<T>()),
             // Should the application's hooks panic, this is how it stays.
-            _ => match mem::replace(&mut state.holder, Holder::Discarded) {
-                Holder::Returned(mut session) if session.meta.is_ended() => {
-                    state.thrown_out = Some(Box::new(session.meta.share()));
-                    match session.meta.changes.destroyed {
-                        // For the next one it is as empty as for the next request.
-                        true => empty(session.meta.share()),
-                        false => session,
-                    }
-                }
-                Holder::Returned(session) => session,
-                _ => match &mut state.thrown_out {
-                    Some(meta) => empty(meta.share()),
-                    None => self.session_as_it_arrived(&mut state, cookie_headers),
-                },
-            },
+            _ => mem::replace(&mut state.holder, Holder::Discarded),
+        };
+        if let Holder::Returned(session) = &mut before
+            && session.meta.is_ended()
+        {
+            state.thrown_out = Some(Box::new(session.meta.share()));
+        }
+        let session = match (before, &mut state.thrown_out) {
+            // A destroyed one is as empty for the next holder as for the next request.
+            (Holder::Returned(session), _) if !session.meta.changes.destroyed => session,
+            (_, Some(meta)) => empty(meta.share()),
+            (_, None) => self.session_as_it_arrived(&mut state, cookie_headers),
         };
         state.holder = Holder::InUse;
         drop(state);

@@ -107,13 +107,15 @@ impl Locked<'_> {
             // out once has one. The looping user that they are for fills no eighth of a list.
             let counters = self.writer.counts * COUNTERS_PART > self.entries();
             let oldest = self.oldest((max / EVICTED_PART).max(1), counters);
-            if !counters {
-                self.writer.evicted += oldest.len() as u64;
-            }
+            let left = oldest.len() as u64;
             for (_, kind, place) in oldest {
                 self.remove(kind, place, Raise::Yes);
             }
-            if !counters && self.writer.full_told.may(self.now) {
+            if counters {
+                continue;
+            }
+            self.writer.evicted += left;
+            if self.writer.full_told.may(self.now) {
                 events::list_full(max, self.list.everyone());
             }
         }

@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering::Relaxed;
 pub(crate) const MAX_EVERYONE_AHEAD: u64 = 60_000;
 
 /// So many ids of a subject are listed within `keep`; the next one cuts the subject instead.
-pub(crate) const MAX_IDS_OF_A_SUBJECT: u8 = 64;
+const MAX_IDS_OF_A_SUBJECT: u8 = 64;
 
 /// What [`EndedSessions::apply`](crate::ended::list::EndedSessions::apply) did with an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -170,15 +170,15 @@ impl Locked<'_> {
         }
     }
 
-    /// How many ids of a subject were ended in the run that is under way.
-    pub(crate) fn counted(&self, subject: Subject) -> u8 {
+    /// Whether as many ids of a subject were ended in the run that is under way as may be listed.
+    pub(crate) fn has_too_many_ids(&self, subject: Subject) -> bool {
         let place = Place::of_subject(subject);
         let shard = self.list.shard(usize::from(place.shard));
         let keep = self.list.keep_millis();
         let value = shard.counts.get(&place.key);
         value
             .filter(|value| self.now.millis().abs_diff(value.since().millis()) < keep)
-            .map_or(0, |value| value.count)
+            .is_some_and(|value| value.count >= MAX_IDS_OF_A_SUBJECT)
     }
 
     fn put_cut(
@@ -195,7 +195,7 @@ impl Locked<'_> {
         // As it is kept: else the same entry would say something new each time.
         let time = time.min(Timestamp::from_millis(MAX_CUT_TIME));
         let place = Place::of_subject(subject);
-        let too_many = self.counted(subject) >= MAX_IDS_OF_A_SUBJECT;
+        let too_many = self.has_too_many_ids(subject);
         let mut shard = self.list.shard_mut(usize::from(place.shard));
         let known = shard.cuts.get(&place.key).copied().map(CutValue::from);
         let mut cut = CutValue { number, time, learned: 0, by_end_others: false, unsent: false };

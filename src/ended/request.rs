@@ -5,7 +5,7 @@ use crate::ended::events;
 use crate::ended::list::EndedSessions;
 use crate::ended::number::{self, NO_CUT};
 use crate::ended::packed::Place;
-use crate::ended::put::{Locked, MAX_IDS_OF_A_SUBJECT};
+use crate::ended::put::Locked;
 use crate::ended::subject::Subject;
 use crate::timestamp::Timestamp;
 use std::sync::atomic::Ordering::Relaxed;
@@ -118,7 +118,7 @@ impl EndedSessions {
                 return Recorded::Nothing;
             }
             match subject {
-                Some(subject) if list.counted(subject) >= MAX_IDS_OF_A_SUBJECT => {
+                Some(subject) if list.has_too_many_ids(subject) => {
                     let number = number::next(now, list.known_cut(subject), cut);
                     seen.made.extend(number.map(|number| (subject, number)));
                     list.cut_or_everyone(subject, number);

@@ -156,7 +156,7 @@ impl<T: Serialize + DeserializeOwned> Parts<T> {
             }
             Decision::Defer => Saved::Deferred,
             Decision::Leave => {
-                if let (true, Some(data), Some(Ok(draft))) = (cfg!(debug_assertions), data, draft) {
+                if let (Some(data), Some(Ok(draft))) = (data, draft) {
                     self.warn_of_loss_on_older_servers(data, &draft, now);
                 }
                 Saved::Unchanged
